@@ -1,17 +1,17 @@
 /*
  * ntdef.h - the base types of driver code, for everybody.
  *
- * Names, widths and macros are the WDK's (LLP64): ULONG and LONG are 32 bits although the compiler's
- * own `long` has 64, WCHAR is 16 bits, pointers and SIZE_T are 64. Nothing here calls anything.
+ * Names, widths and macros are the WDK's (LLP64): ULONG and LONG are 32 bits, although the
+ * compiler's own `long` has 64, WCHAR is 16 bits, pointers and SIZE_T are 64. Nothing here calls anything.
  */
 #pragma once
 
 #include <stddef.h>
 
-#define NTAPI __attribute__((ms_abi))
-#define FORCEINLINE static inline __attribute__((always_inline))
-#define DECLSPEC_NORETURN __attribute__((noreturn))
-#define DECLSPEC_ALIGN(n) __attribute__((aligned(n)))
+#define NTAPI                     __attribute__((ms_abi))
+#define FORCEINLINE               static inline __attribute__((always_inline))
+#define DECLSPEC_NORETURN         __attribute__((noreturn))
+#define DECLSPEC_ALIGN(n)         __attribute__((aligned(n)))
 #define UNREFERENCED_PARAMETER(p) ((void)(p))
 
 #define IN
@@ -25,7 +25,7 @@
 #define _Inout_opt_
 #define _Use_decl_annotations_
 #define CONST const
-#define VOID void
+#define VOID  void
 
 typedef char CHAR, *PCHAR, *PSTR;
 typedef const char *PCSTR, *PCCHAR;
@@ -105,26 +105,26 @@ typedef struct _STRING {
 } STRING, *PSTRING, ANSI_STRING, *PANSI_STRING;
 typedef const STRING *PCANSI_STRING;
 
-#define TRUE 1
+#define TRUE  1
 #define FALSE 0
 #ifndef NULL
 #define NULL ((void *)0)
 #endif
 
-#define NT_SUCCESS(Status) ((NTSTATUS)(Status) >= 0)
-#define NT_ERROR(Status) (((ULONG)(Status) >> 30) == 3)
-#define ARRAYSIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define RTL_NUMBER_OF(a) ARRAYSIZE(a)
-#define FIELD_OFFSET(Type, Field) ((LONG)offsetof(Type, Field))
-#define CONTAINING_RECORD(Address, Type, Field) ((Type *)((PCHAR)(Address) - offsetof(Type, Field)))
+#define NT_SUCCESS(Status)                      ((NTSTATUS)(Status) >= 0)
+#define NT_ERROR(Status)                        (((ULONG)(Status) >> 30) == 3)
+#define ARRAYSIZE(a)                            (sizeof(a) / sizeof((a)[0]))
+#define RTL_NUMBER_OF(a)                        ARRAYSIZE(a)
+#define FIELD_OFFSET(Type, Field)               ((LONG)offsetof(Type, Field))
+#define CONTAINING_RECORD(Address, Type, Field) ((Type *)((PCHAR)(Address)-offsetof(Type, Field)))
 
-#define PAGE_SHIFT 12
-#define PAGE_SIZE 0x1000
+#define PAGE_SHIFT                  12
+#define PAGE_SIZE                   0x1000
 #define MEMORY_ALLOCATION_ALIGNMENT 16
-#define MAXUSHORT 0xFFFF
-#define MAXULONG 0xFFFFFFFFU
-#define MAXULONG_PTR ((ULONG_PTR)-1)
-#define MAXSIZE_T ((SIZE_T)-1)
+#define MAXUSHORT                   0xFFFF
+#define MAXULONG                    0xFFFFFFFFU
+#define MAXULONG_PTR                ((ULONG_PTR)-1)
+#define MAXSIZE_T                   ((SIZE_T)-1)
 
 _Static_assert(sizeof(ULONG) == 4 && sizeof(LONGLONG) == 8, "LLP64");
 _Static_assert(sizeof(WCHAR) == 2, "build with -fshort-wchar");

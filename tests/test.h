@@ -78,7 +78,7 @@ typedef enum _TEST_RELATION {
     TestGreaterOrEqual,
 } TEST_RELATION;
 
-/* Records a failed assertion unless Actual stands in Relation to Expected; returns whether it does. */
+/* Records a failed assertion unless Actual stands in Relation to Expected; says if it does. */
 BOOLEAN TestCompare(ULONG64 Actual, TEST_RELATION Relation, ULONG64 Expected, const CHAR *Text,
                     const CHAR *File, ULONG Line);
 /* Marks the running test as skipped; the test itself returns afterwards (see SKIP). */
@@ -97,13 +97,13 @@ ULONG TestRunGlob(const CHAR *Glob);
 
 #define TEST_CHECK(a, r, b)                                                                        \
     TestCompare((ULONG64)(a), (r), (ULONG64)(b), #a " against " #b, __FILE__, __LINE__)
-#define CHECK(c) TestCompare(!!(c), TestNotEqual, 0, #c, __FILE__, __LINE__)
-#define CHECK_EQ(Actual, Expected) TEST_CHECK(Actual, TestEqual, Expected)
-#define CHECK_NE(Actual, Expected) TEST_CHECK(Actual, TestNotEqual, Expected)
-#define CHECK_LT(Actual, Expected) TEST_CHECK(Actual, TestLess, Expected)
-#define CHECK_LE(Actual, Expected) TEST_CHECK(Actual, TestLessOrEqual, Expected)
-#define CHECK_GT(Actual, Expected) TEST_CHECK(Actual, TestGreater, Expected)
-#define CHECK_GE(Actual, Expected) TEST_CHECK(Actual, TestGreaterOrEqual, Expected)
+#define CHECK(c)                       TestCompare(!!(c), TestNotEqual, 0, #c, __FILE__, __LINE__)
+#define CHECK_EQ(Actual, Expected)     TEST_CHECK(Actual, TestEqual, Expected)
+#define CHECK_NE(Actual, Expected)     TEST_CHECK(Actual, TestNotEqual, Expected)
+#define CHECK_LT(Actual, Expected)     TEST_CHECK(Actual, TestLess, Expected)
+#define CHECK_LE(Actual, Expected)     TEST_CHECK(Actual, TestLessOrEqual, Expected)
+#define CHECK_GT(Actual, Expected)     TEST_CHECK(Actual, TestGreater, Expected)
+#define CHECK_GE(Actual, Expected)     TEST_CHECK(Actual, TestGreaterOrEqual, Expected)
 #define CHECK_STATUS(Actual, Expected) TEST_CHECK((ULONG)(Actual), TestEqual, (ULONG)(Expected))
 #define REQUIRE(c)                                                                                 \
     do {                                                                                           \

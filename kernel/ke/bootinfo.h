@@ -2,15 +2,15 @@
  * bootinfo.h - what the boot loader told us, in one form.
  *
  * Both boot roads (multiboot2 through GRUB, PVH through qemu -kernel) fill one BOOT_INFORMATION;
- * nothing after boot/ knows which road was taken. All addresses are physical; the memory map is sorted,
- * without overlaps, and page aligned towards the safe side (usable memory shrinks, the rest grows).
+ * nothing after boot/ knows which road was taken. All addresses are physical; the memory map is
+ * sorted, without overlaps, and page aligned towards the safe side (usable memory shrinks, the rest grows).
  */
 #pragma once
 
 #include <ntdef.h>
 
 #define BOOT_MAX_MEMORY_RANGES 128
-#define BOOT_MAX_MODULES 8
+#define BOOT_MAX_MODULES       8
 #define BOOT_COMMAND_LINE_SIZE 1024
 
 typedef enum _BOOT_MEMORY_TYPE {

@@ -47,20 +47,20 @@ struct _KPRCB {
     ULONG64 DpcCount;       /* DPC routines run since start */
     ULONG64 InterruptCount; /* device, clock and software interrupts taken */
     ULONG64 ClockTicks;
-    PVOID InterruptedFrame;  /* KTRAP_FRAME of the innermost interrupt, for the monitor */
-    KIRQL SavedMonitorIrql;  /* what !irql shows: the level the monitor interrupted */
+    PVOID InterruptedFrame; /* KTRAP_FRAME of the innermost interrupt, for the monitor */
+    KIRQL SavedMonitorIrql; /* what !irql shows: the level the monitor interrupted */
     UCHAR BugCheckOwner;
 };
 
 struct _KPCR {
-    PVOID GdtBase;     /* 0x00 */
-    PVOID TssBase;     /* 0x08 */
-    PVOID UserRsp;     /* 0x10 */
-    PKPCR Self;        /* 0x18 */
+    PVOID GdtBase;      /* 0x00 */
+    PVOID TssBase;      /* 0x08 */
+    PVOID UserRsp;      /* 0x10 */
+    PKPCR Self;         /* 0x18 */
     PKPRCB CurrentPrcb; /* 0x20 */
-    PVOID LockArray;   /* 0x28 */
-    PVOID Used_Self;   /* 0x30 */
-    PVOID IdtBase;     /* 0x38 */
+    PVOID LockArray;    /* 0x28 */
+    PVOID Used_Self;    /* 0x30 */
+    PVOID IdtBase;      /* 0x38 */
     UCHAR Reserved[0x180 - 0x40];
     KPRCB Prcb; /* 0x180 */
 };
@@ -82,7 +82,7 @@ static inline PKPRCB KeGetCurrentPrcb(VOID)
 typedef struct _KTRAP_FRAME {
     ULONG64 Xmm[6][2]; /* XMM0-5: the kernel's C uses none, drivers do */
     ULONG MxCsr;
-    ULONG PreviousIrql; /* CR8 at entry */
+    ULONG PreviousIrql;   /* CR8 at entry */
     ULONG64 FaultAddress; /* CR2 for page faults */
     ULONG64 R15, R14, R13, R12, R11, R10, R9, R8;
     ULONG64 Rbp, Rdi, Rsi, Rdx, Rcx, Rbx, Rax;
@@ -92,15 +92,15 @@ typedef struct _KTRAP_FRAME {
 } KTRAP_FRAME, *PKTRAP_FRAME;
 
 /* Page fault error code bits of the processor. */
-#define PF_PRESENT 0x1
-#define PF_WRITE 0x2
-#define PF_USER 0x4
+#define PF_PRESENT  0x1
+#define PF_WRITE    0x2
+#define PF_USER     0x4
 #define PF_RESERVED 0x8
-#define PF_FETCH 0x10
+#define PF_FETCH    0x10
 
 /*
- * Resolves a page fault: STATUS_SUCCESS lets the instruction run again; another status is dispatched as
- * an exception. Bug checks itself where the contract (4.1) says so. Called with interrupts as the
+ * Resolves a page fault: STATUS_SUCCESS lets the instruction run again; another status is dispatched
+ * as an exception. Bug checks itself where the contract (4.1) says so. Called with interrupts as the
  * interrupted code had them, at its IRQL.
  */
 typedef NTSTATUS KI_PAGE_FAULT_ROUTINE(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFrame);
@@ -112,7 +112,7 @@ VOID KiConnectVector(UCHAR Vector, KI_INTERRUPT_ROUTINE *Routine, PVOID Context)
 
 /* ---- bug check ----------------------------------------------------------------------------- */
 
-/* As KeBugCheckEx, with the frame of the trap that found it: registers and stack come from there. */
+/* As KeBugCheckEx, with the frame of the trap that found it: registers and stack are its own. */
 DECLSPEC_NORETURN VOID KiBugCheck(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3,
                                   ULONG_PTR P4, PKTRAP_FRAME TrapFrame);
 /* Name of a bug check code ("IRQL_NOT_LESS_OR_EQUAL"), NULL when unknown. */
@@ -126,7 +126,7 @@ VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp);
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 
-/* Checked mode: bug check 0xA-style helper for routines with a highest legal IRQL (contract 1.4). */
+/* Checked mode: 0xA-style bug check for routines with a highest legal IRQL (contract 1.4). */
 static inline KIRQL KiReadIrql(VOID)
 {
     ULONG64 Value;
@@ -154,7 +154,7 @@ static inline VOID KiRestoreInterrupts(ULONG64 Flags)
     }
 }
 
-/* ---- start-up order (boot/init.c) -------------------------------------------------------------- */
+/* ---- start-up order (boot/init.c) ---------------------------------------------------------- */
 
 VOID KiInitializeProcessor(ULONG Number); /* GDT, IDT, TSS, KPCR, control registers */
 VOID KiInitializeDpcs(PKPRCB Prcb);

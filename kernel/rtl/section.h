@@ -1,16 +1,16 @@
 /*
  * section.h - the tables that fill themselves.
  *
- * A module registers its monitor commands, exports, bug check describers, tests and benches where it defines
- * them; the linker gathers the records into one array a kind, so that nothing central has to be
- * edited when a module is added. linker.ld places the arrays and defines their bounds.
+ * A module registers its monitor commands, exports, bug check describers, tests and benches where
+ * it defines them; the linker gathers the records into one array a kind, so that nothing central
+ * has to be edited when a module is added. linker.ld places the arrays and defines their bounds.
  */
 #pragma once
 
 #include <ntdef.h>
 
 /* Code and data that only start-up needs; their pages go to the page allocator afterwards. */
-#define INIT __attribute__((section(".init.text"), noinline))
+#define INIT     __attribute__((section(".init.text"), noinline))
 #define INITDATA __attribute__((section(".init.data")))
 
 #define SECTION_RECORD(Section) __attribute__((section(Section), used, aligned(8)))
@@ -39,8 +39,8 @@ typedef struct _EXPORT_ENTRY {
 extern const EXPORT_ENTRY KiExportTable[], KiExportTableEnd[];
 
 /*
- * Says what an address is, for bug checks and the monitor. Runs at any IRQL, on a broken machine: it
- * takes no lock and touches nothing that may fault. Writes a phrase ("block of nonpaged pool, tag
+ * Says what an address is, for bug checks and the monitor. Runs at any IRQL, on a broken machine:
+ * it takes no lock and touches nothing that may fault. Writes a phrase ("block of nonpaged pool, tag
  * Fred") of at most Size bytes; FALSE when the address is none of its own.
  */
 typedef BOOLEAN ADDRESS_DESCRIBER(PVOID Address, PCHAR Buffer, SIZE_T Size);
