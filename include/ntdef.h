@@ -2,7 +2,8 @@
  * ntdef.h - the base types of driver code, for everybody.
  *
  * Names, widths and macros are the WDK's (LLP64): ULONG and LONG are 32 bits, although the
- * compiler's own `long` has 64, WCHAR is 16 bits, pointers and SIZE_T are 64. Nothing here calls anything.
+ * compiler's own `long` has 64, WCHAR is 16 bits, pointers and SIZE_T are 64. Nothing here calls
+ * anything.
  */
 #pragma once
 

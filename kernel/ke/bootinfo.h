@@ -3,7 +3,8 @@
  *
  * Both boot roads (multiboot2 through GRUB, PVH through qemu -kernel) fill one BOOT_INFORMATION;
  * nothing after boot/ knows which road was taken. All addresses are physical; the memory map is
- * sorted, without overlaps, and page aligned towards the safe side (usable memory shrinks, the rest grows).
+ * sorted, without overlaps, and page aligned towards the safe side (usable memory shrinks, the rest
+ * grows).
  */
 #pragma once
 

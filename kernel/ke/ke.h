@@ -99,9 +99,9 @@ typedef struct _KTRAP_FRAME {
 #define PF_FETCH    0x10
 
 /*
- * Resolves a page fault: STATUS_SUCCESS lets the instruction run again; another status is dispatched
- * as an exception. Bug checks itself where the contract (4.1) says so. Called with interrupts as the
- * interrupted code had them, at its IRQL.
+ * Resolves a page fault: STATUS_SUCCESS lets the instruction run again; another status is
+ * dispatched as an exception. Bug checks itself where the contract (4.1) says so. Called with
+ * interrupts as the interrupted code had them, at its IRQL.
  */
 typedef NTSTATUS KI_PAGE_FAULT_ROUTINE(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFrame);
 VOID KiRegisterPageFaultRoutine(KI_PAGE_FAULT_ROUTINE *Routine);

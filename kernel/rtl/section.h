@@ -40,8 +40,8 @@ extern const EXPORT_ENTRY KiExportTable[], KiExportTableEnd[];
 
 /*
  * Says what an address is, for bug checks and the monitor. Runs at any IRQL, on a broken machine:
- * it takes no lock and touches nothing that may fault. Writes a phrase ("block of nonpaged pool, tag
- * Fred") of at most Size bytes; FALSE when the address is none of its own.
+ * it takes no lock and touches nothing that may fault. Writes a phrase ("block of nonpaged pool,
+ * tag Fred") of at most Size bytes; FALSE when the address is none of its own.
  */
 typedef BOOLEAN ADDRESS_DESCRIBER(PVOID Address, PCHAR Buffer, SIZE_T Size);
 typedef struct _DESCRIBER_ENTRY {

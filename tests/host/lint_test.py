@@ -144,6 +144,12 @@ class TextRules(LintCase):
         (one,) = self.tree({'mm/a.c': 'int A; // one  \nchar *B = "// two";   '})
         self.assertEqual('int A; /* one */\nchar *B = "// two";\n', text_rules.fix(one))
 
+    def test_fix_refills_long_comments(self):
+        (one,) = self.tree({'mm/a.c': '/*\n * ' + 'word ' * 30 + 'end.\n * Next line.\n */\n'})
+        lines = text_rules.fix(one).split('\n')
+        self.assertLessEqual(max(map(len, lines)), 100)
+        self.assertIn(' end. Next line.', lines[2])
+
 
 class SizeRules(LintCase):
     def test_file_size(self):
