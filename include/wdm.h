@@ -1,0 +1,24 @@
+/*
+ * wdm.h - what a WDM driver includes: types, layouts and routines under the WDK's names.
+ *
+ * Everything declared here exists and is exported; what Tarn does not have is not declared, so that
+ * a driver which needs it stops at the compiler. Layouts are the contract with built drivers and
+ * are pinned by _Static_assert. Each declaration names the document that it follows: "DDI wdm X" is
+ * the page of X in the public driver reference.
+ *
+ * The parts: wdm_ke.h IRQL, locks, DPCs, bug check, time; wdm_ex.h pools; wdm_mm.h memory and MDLs;
+ * wdm_rtl.h memory blocks, lists, bitmaps; wdm_string.h strings; wdm_dbg.h printing;
+ * wdm_hal.h interlocked operations, ports and registers.
+ */
+#pragma once
+
+#include <ntdef.h>
+#include <ntstatus.h>
+#include <bugcodes.h>
+#include <wdm_hal.h>
+#include <wdm_ke.h>
+#include <wdm_ex.h>
+#include <wdm_mm.h>
+#include <wdm_rtl.h>
+#include <wdm_string.h>
+#include <wdm_dbg.h>
