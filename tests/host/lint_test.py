@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, 'tools'))
 
-from lintlib import external, floor_rules, format_rules, format_string  # noqa: E402
+from lintlib import external, floor_rules, format_rules, format_string, mend  # noqa: E402
 from lintlib import size_rules, source, text_rules  # noqa: E402
 
 
@@ -142,13 +142,27 @@ class TextRules(LintCase):
 
     def test_fix(self):
         (one,) = self.tree({'mm/a.c': 'int A; // one  \nchar *B = "// two";   '})
-        self.assertEqual('int A; /* one */\nchar *B = "// two";\n', text_rules.fix(one))
+        self.assertEqual('int A; /* one */\nchar *B = "// two";\n', mend.fix(one))
 
     def test_fix_refills_long_comments(self):
         (one,) = self.tree({'mm/a.c': '/*\n * ' + 'word ' * 30 + 'end.\n * Next line.\n */\n'})
-        lines = text_rules.fix(one).split('\n')
+        lines = mend.fix(one).split('\n')
         self.assertLessEqual(max(map(len, lines)), 100)
         self.assertIn(' end. Next line.', lines[2])
+
+    def test_fix_opens_up_a_comment_of_one_line(self):
+        (one,) = self.tree({'mm/a.c': '/* ' + 'word ' * 30 + '*/\n/* ---- part ' + '-' * 99
+                            + ' */\n'})
+        lines = mend.fix(one).split('\n')
+        self.assertEqual(('/*', ' */'), (lines[0], lines[3]))
+        self.assertEqual(100, len(lines[4]))
+
+    def test_fix_keeps_the_indent_of_a_list(self):
+        (one,) = self.tree({'mm/a.c': '/*\n *   POOL-1  ' + 'word ' * 20 + 'end\n *           of '
+                            'it.\n *   POOL-2  Next.\n */\n'})
+        lines = mend.fix(one).split('\n')
+        self.assertEqual(' *           word word word end of it.', lines[2])
+        self.assertEqual(' *   POOL-2  Next.', lines[3])
 
 
 class SizeRules(LintCase):

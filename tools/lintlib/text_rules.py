@@ -2,8 +2,6 @@
 
 import re
 
-from lintlib.source import C_TOKEN
-
 MAX_COLUMNS = 100
 
 # Written so that no pattern matches its own line.
@@ -116,33 +114,3 @@ def check_variadic(source, _tree):
 
 RULES = [check_blanks, check_opening, check_comment_style, check_forbidden, check_markers,
          check_variadic]
-
-
-def _refill(text):
-    """Moves what stands beyond the last column of a ` * comment` line to the next line."""
-    lines = text.split('\n')
-    for number, line in enumerate(lines):  # the list may grow while it is walked
-        match = re.match(r'( *\* )\S', line)
-        cut = line.rfind(' ', 0, MAX_COLUMNS + 1)
-        if len(line) <= MAX_COLUMNS or not match or cut <= match.end(1):
-            continue
-        start = match.group(1)
-        lines[number], rest = line[:cut].rstrip(), line[cut + 1:]
-        follower = lines[number + 1]
-        if follower.startswith(start) and re.match(r'[\w(`]', follower[len(start):]):
-            lines[number + 1] = f'{start}{rest} {follower[len(start):]}'
-        else:
-            lines.insert(number + 1, start + rest)
-    return '\n'.join(lines)
-
-
-def fix(source):
-    """The text with what can be mended by rule: // comments, long comments, blanks at line ends."""
-    text = source.text
-    if source.is_c:
-        def star(match):
-            token = match.group()
-            return '/* ' + token[2:].strip() + ' */' if token.startswith('//') else token
-        text = _refill(C_TOKEN.sub(star, text))
-    text = re.sub(r'[ \t\r]+$', '', text, flags=re.M)
-    return text if text.endswith('\n') or not text else text + '\n'
