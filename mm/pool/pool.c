@@ -1,0 +1,94 @@
+/*
+ * pool.c - the pools: their descriptors, and what holds for all of mm/pool/.
+ *
+ * Concepts
+ *
+ * A pool is memory of one kind that the whole kernel shares. Nonpaged pool is always resident, so
+ * it may be touched at any IRQL; no-execute and executable nonpaged pool lie in different address
+ * ranges and are two pools here. Paged pool appears when it is touched and may leave memory again,
+ * so it is for IRQL <= APC_LEVEL. Each block carries a tag of four characters that says whose it
+ * is.
+ *
+ *   request             file           what serves it
+ *   1 .. 0xFE0 bytes    block.c        a block with a header, in a page that blocks share
+ *   from 0xFE1 bytes    big_pages.c    whole pages without a header, noted in a table
+ *   any                 allocate.c     checks the request, chooses, counts, clears
+ *   any                 free.c         checks the pointer, counts, gives back
+ *
+ * A page of small blocks is tiled without gaps. Each block begins with a POOL_HEADER that has its
+ * own size and the size of the block in front, in granules of 16 bytes:
+ *
+ *   0x000 | prev 0 | size 5 | in use, tag |  64 bytes of the caller       |
+ *   0x050 | prev 5 | size 3 | free        | Flink Blink | 16 stale bytes  |
+ *   0x080 | prev 3 | size 9 | in use, tag | 128 bytes of the caller       |
+ *     ...
+ *   0xFF0 | prev n | size 1 | free        |   a sliver: no room for links, so on no list
+ *
+ * A free block of N granules is on list N of its pool; a bit map says which lists have something,
+ * so the best fit is found in a few instructions. A block is cut from the front of a free block at
+ * the start of a page and from the tail of any other. What is freed merges with free neighbours on
+ * both sides at once; when that makes the page whole, the page goes back to mm.
+ *
+ * Where a block's pool comes from: its address. Pools lie in ranges of their own, so the IRQL rules
+ * are decided before the header is touched, which matters because a paged header may not be there.
+ *
+ * Locking
+ *
+ * Each pool has one lock for its free lists and the headers of its pages. For nonpaged pool it is a
+ * spin lock held with interrupts off, for some dozens of instructions: cheaper than a write of CR8,
+ * and as good, since whatever runs at DISPATCH_LEVEL or above is an interrupt first. For paged pool
+ * it is a mutex at APC_LEVEL, since its headers may fault. Pages are taken from and given back to
+ * mm outside of any lock. The table of big blocks has a spin lock of its own; the counters of a tag
+ * are changed by atomic additions. No routine holds two locks.
+ *
+ * Invariants, whenever the lock is free
+ *
+ *   POOL-1  Blocks tile their page: sizes add up to 256 granules, no block crosses a page.
+ *   POOL-2  PreviousSize is the BlockSize of the block in front, and 0 exactly at a page's start.
+ *   POOL-3  PoolIndex is the pool that the page's address belongs to.
+ *   POOL-4  PoolType is 0 in a free block's header and has POOL_BLOCK_IN_USE in one in use; a
+ *           header that was merged away still says free until its memory is given out again.
+ *   POOL-5  A free block of 2..255 granules is on the list of its size exactly once; one of 1
+ *           granule is on none.
+ *   POOL-6  Links agree in both directions, and NonEmpty has the bit of exactly the lists in use.
+ *   POOL-7  No two neighbours are free, and no page is one free block.
+ *   POOL-8  The caller's address is 16 bytes behind the header, so a multiple of 16, never of a
+ *           page; a cache-aligned one is a multiple of 64.
+ *   POOL-9  Paged pool's headers are touched at IRQL <= APC_LEVEL only, with no spin lock held.
+ *   POOL-10 A page-aligned pointer is a big block: it has exactly one entry in the table, or it is
+ *           one of the blocks counted as untracked under the tag 'BIG '.
+ *   POOL-11 For each tag and kind: allocations minus frees are the blocks alive, Bytes their sum
+ *           with headers and rounding.
+ *   POOL-12 What is merged away, or whose page left, is never touched by the pool again.
+ */
+#include "mm/pool/pool.h"
+#include "kernel/rtl/section.h"
+
+POOL_DESCRIPTOR ExpPools[PoolKindCount] = {
+    [PoolKindNonPagedNx] = {.Kind = PoolKindNonPagedNx,
+                            .PoolType = NonPagedPoolNx,
+                            .BlockType = POOL_BLOCK_IN_USE},
+    [PoolKindNonPagedExecute] = {.Kind = PoolKindNonPagedExecute,
+                                 .PoolType = NonPagedPoolExecute,
+                                 .BlockType = POOL_BLOCK_IN_USE},
+    [PoolKindPaged] = {.Kind = PoolKindPaged,
+                       .PoolType = PagedPool,
+                       .BlockType = POOL_BLOCK_IN_USE | POOL_BLOCK_PAGED},
+};
+
+const CHAR *ExpKindName(POOL_KIND Kind)
+{
+    static const CHAR *const Names[] = {"nonpaged pool", "executable nonpaged pool", "paged pool"};
+    return Kind < PoolKindCount ? Names[Kind] : "no pool";
+}
+
+INIT VOID ExpInitializePools(VOID)
+{
+    for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {
+        PPOOL_DESCRIPTOR Pool = &ExpPools[Kind];
+        for (ULONG Class = 0; Class < POOL_CLASSES; Class++) {
+            Pool->ListHeads[Class].Flink = &Pool->ListHeads[Class];
+            Pool->ListHeads[Class].Blink = &Pool->ListHeads[Class];
+        }
+    }
+}

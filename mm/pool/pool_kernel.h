@@ -1,0 +1,116 @@
+/*
+ * pool_kernel.h - the pools' platform in the kernel: pages from mm/, interrupts and IRQL from ke/.
+ *
+ * Included by pool_platform.h only. Everything is inline: most of it is one instruction.
+ */
+#pragma once
+
+#include "mm/mm.h"
+
+static inline KIRQL ExpReadIrql(VOID)
+{
+    return KiReadIrql();
+}
+
+/*
+ * The lock of nonpaged pool: interrupts off, then a word for the other processors. Whoever holds it
+ * can't be interrupted on its processor, so every wait is short; and no CR8 write is needed.
+ */
+static inline ULONG64 ExpAcquireSpin(POOL_LOCK *Lock)
+{
+    ULONG64 State = KiDisableInterrupts();
+    while (__atomic_exchange_n(&Lock->Held, 1, __ATOMIC_ACQUIRE) != 0) {
+        while (__atomic_load_n(&Lock->Held, __ATOMIC_RELAXED) != 0) {
+            __asm__ volatile("pause");
+        }
+    }
+    return State;
+}
+
+static inline VOID ExpReleaseSpin(POOL_LOCK *Lock, ULONG64 State)
+{
+    __atomic_store_n(&Lock->Held, 0, __ATOMIC_RELEASE);
+    KiRestoreInterrupts(State);
+}
+
+/*
+ * The lock of paged pool: its holder is at APC_LEVEL, where page faults are resolved and no APC can
+ * ask for the lock again. There is one thread, so nobody can wait: a lock that is held already was
+ * asked for by its own holder (a fault that allocates paged pool), which bug check 0xF names.
+ */
+static inline ULONG64 ExpAcquireMutex(POOL_LOCK *Lock)
+{
+    KIRQL OldIrql = KiReadIrql();
+    if (OldIrql < APC_LEVEL) {
+        KiWriteIrql(APC_LEVEL);
+    }
+    if (__atomic_exchange_n(&Lock->Held, 1, __ATOMIC_ACQUIRE) != 0) {
+        KeBugCheckEx(SPIN_LOCK_ALREADY_OWNED, (ULONG_PTR)Lock, 1, OldIrql, 0);
+    }
+    return OldIrql;
+}
+
+static inline VOID ExpReleaseMutex(POOL_LOCK *Lock, ULONG64 State)
+{
+    __atomic_store_n(&Lock->Held, 0, __ATOMIC_RELEASE);
+    if (State < APC_LEVEL) {
+        KiWriteIrql((KIRQL)State);
+    }
+}
+
+/* The pool whose address range Address lies in, PoolKindNone for other addresses. */
+static inline POOL_KIND ExpKindOfAddress(PVOID Address)
+{
+    switch ((ULONG_PTR)Address & ~(MI_SLOT_BYTES - 1)) {
+    case MI_NONPAGED_POOL: return PoolKindNonPagedNx;
+    case MI_EXECUTABLE_POOL: return PoolKindNonPagedExecute;
+    case MI_PAGED_POOL: return PoolKindPaged;
+    default: return PoolKindNone;
+    }
+}
+
+/* Pages adjacent pages of a pool's range; NULL without memory. */
+static inline PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages)
+{
+    static const POOL_TYPE Types[] = {NonPagedPoolNx, NonPagedPoolExecute, PagedPool};
+    return MiAllocatePoolPages(Types[Kind], Pages);
+}
+
+static inline VOID ExpFreePages(PVOID Base)
+{
+    MiFreePoolPages(Base);
+}
+
+/* Pages of the allocation that begins at Base, 0 when none does. */
+static inline SIZE_T ExpQueryPages(PVOID Base)
+{
+    return MiQueryPoolPages(Base);
+}
+
+/* Bug check for an address where no allocation of pages begins: 0xC2/0x40 to 0x50, 0x41286. */
+static inline DECLSPEC_NORETURN VOID ExpReportBadPages(PVOID Address)
+{
+    MiFreePoolPages(Address);
+    KeBugCheckEx(BAD_POOL_CALLER, 0x99, (ULONG_PTR)Address, 0, 0);
+}
+
+/* Whether Address can be read now without a fault. */
+static inline BOOLEAN ExpIsReadable(PVOID Address)
+{
+    return MmIsAddressValid(Address);
+}
+
+/* Whether new pages of this kind read as zero. */
+static inline BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind)
+{
+    return Kind == PoolKindPaged;
+}
+
+/*
+ * Raises Status to the caller of a pool routine. There are no handlers yet, so the exception goes
+ * unhandled, and that is what this says.
+ */
+static inline DECLSPEC_NORETURN VOID ExpRaiseStatus(NTSTATUS Status, PVOID Caller)
+{
+    KeBugCheckEx(KMODE_EXCEPTION_NOT_HANDLED, (ULONG_PTR)Status, (ULONG_PTR)Caller, 0, 0);
+}

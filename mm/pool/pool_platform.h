@@ -1,0 +1,49 @@
+/*
+ * pool_platform.h - all that the pools ask of the world beneath them, for the pools' own files.
+ *
+ * The core of the pools compiles twice: into the kernel, over the page supply of mm/ and the
+ * processor's interrupt flag, and (with POOL_HOST defined) into programs for Linux, where
+ * tests/host/pool_host.c stands in for both and sanitizers and a reference model watch. Nothing
+ * else in mm/pool/ knows the difference, except the tests and the monitor's commands, which exist
+ * in the kernel only.
+ */
+#pragma once
+
+#include <wdm.h>
+
+/* The three kinds of pool. The value is also the PoolIndex of their blocks' headers. */
+typedef enum _POOL_KIND {
+    PoolKindNonPagedNx,
+    PoolKindNonPagedExecute,
+    PoolKindPaged,
+    PoolKindCount,
+    PoolKindNone = PoolKindCount, /* an address outside the pools */
+} POOL_KIND;
+
+/* A lock of either sort below; 0 is free. */
+typedef struct _POOL_LOCK {
+    volatile ULONG Held;
+} POOL_LOCK;
+
+#ifdef POOL_HOST
+
+extern BOOLEAN KiCheckedMode;
+
+/* The host's versions have the contracts of the kernel's, which stand below. */
+KIRQL ExpReadIrql(VOID);
+ULONG64 ExpAcquireSpin(POOL_LOCK *Lock);
+VOID ExpReleaseSpin(POOL_LOCK *Lock, ULONG64 State);
+ULONG64 ExpAcquireMutex(POOL_LOCK *Lock);
+VOID ExpReleaseMutex(POOL_LOCK *Lock, ULONG64 State);
+PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages);
+VOID ExpFreePages(PVOID Base);
+SIZE_T ExpQueryPages(PVOID Base);
+POOL_KIND ExpKindOfAddress(PVOID Address);
+DECLSPEC_NORETURN VOID ExpReportBadPages(PVOID Address);
+BOOLEAN ExpIsReadable(PVOID Address);
+BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind);
+DECLSPEC_NORETURN VOID ExpRaiseStatus(NTSTATUS Status, PVOID Caller);
+
+#else
+#include "mm/pool/pool_kernel.h"
+#endif
