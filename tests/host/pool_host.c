@@ -1,0 +1,252 @@
+/*
+ * pool_host.c - pages, locks, bug check and TAP for the host tests of the pools (see pool_host.h).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "tests/host/pool_host.h"
+
+#define ARENA_BYTES ((SIZE_T)HOST_ARENA_PAGES * PAGE_SIZE)
+#define ARENA_BASE  0x200000000000ULL
+#define ARENA_STEP  0x1000000000ULL
+#define MIDDLE      ((SIZE_T)-1) /* a page of a run that begins earlier */
+
+BOOLEAN KiCheckedMode = TRUE;
+SIZE_T HostPagesInUse[PoolKindCount];
+long HostPagesLeft = -1;
+SIZE_T HostLargestRun = HOST_ARENA_PAGES;
+KIRQL HostIrql;
+HOST_BUG_CHECK HostBugCheck;
+jmp_buf HostBugCheckReturn;
+BOOLEAN HostExpectsBugCheck;
+ULONG64 HostSeed = 0x9E3779B97F4A7C15ULL;
+
+static SIZE_T HostRuns[PoolKindCount][HOST_ARENA_PAGES];
+static SIZE_T HostNext[PoolKindCount];
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+PVOID HostArena(POOL_KIND Kind)
+{
+    return (PVOID)(ARENA_BASE + Kind * ARENA_STEP);
+}
+
+POOL_KIND ExpKindOfAddress(PVOID Address)
+{
+    for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
+        if ((ULONG_PTR)Address - (ULONG_PTR)HostArena(Kind) < ARENA_BYTES) {
+            return Kind;
+        }
+    }
+    return PoolKindNone;
+}
+
+PVOID HostPage(POOL_KIND Kind, SIZE_T Page)
+{
+    return (char *)HostArena(Kind) + Page * PAGE_SIZE;
+}
+
+static SIZE_T HostIndex(PVOID Address, POOL_KIND Kind)
+{
+    return ((ULONG_PTR)Address - (ULONG_PTR)HostArena(Kind)) / PAGE_SIZE;
+}
+
+VOID HostStart(VOID)
+{
+    for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
+        PVOID Base = mmap(HostArena(Kind), ARENA_BYTES, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        if (Base != HostArena(Kind)) {
+            perror("Bail out! mmap of an arena");
+            exit(2);
+        }
+    }
+    ExpInitializePools();
+}
+
+/* The first page of Pages free ones in a row, found from where the last search ended. */
+static SIZE_T HostFindRun(POOL_KIND Kind, SIZE_T Pages)
+{
+    SIZE_T Length = 0;
+    for (SIZE_T Step = 0; Step < 2 * HOST_ARENA_PAGES; Step++) {
+        SIZE_T Page = (HostNext[Kind] + Step) % HOST_ARENA_PAGES;
+        Length = HostRuns[Kind][Page] != 0 ? 0 : Page == 0 ? 1 : Length + 1;
+        if (Length == Pages) {
+            HostNext[Kind] = Page + 1;
+            return Page + 1 - Pages;
+        }
+    }
+    return MIDDLE;
+}
+
+PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages)
+{
+    if (HostPagesLeft == 0 || Pages > HostLargestRun) {
+        return NULL;
+    }
+    SIZE_T First = HostFindRun(Kind, Pages);
+    if (First == MIDDLE) {
+        return NULL;
+    }
+    HostPagesLeft -= HostPagesLeft > 0;
+    for (SIZE_T i = 0; i < Pages; i++) {
+        HostRuns[Kind][First + i] = i == 0 ? Pages : MIDDLE;
+    }
+    HostPagesInUse[Kind] += Pages;
+    PVOID Base = HostPage(Kind, First);
+    mprotect(Base, Pages * PAGE_SIZE, PROT_READ | PROT_WRITE);
+    if (!ExpFreshPagesAreZero(Kind)) {
+        memset(Base, 0xCD, Pages * PAGE_SIZE);
+    }
+    return Base;
+}
+
+VOID ExpFreePages(PVOID Base)
+{
+    POOL_KIND Kind = ExpKindOfAddress(Base);
+    SIZE_T First = HostIndex(Base, Kind);
+    SIZE_T Pages = HostRunAt(Kind, First);
+    if (Pages == 0 || HostPage(Kind, First) != Base) {
+        printf("Bail out! the pool gave back %p, which begins no run\n", Base);
+        exit(2);
+    }
+    memset(&HostRuns[Kind][First], 0, Pages * sizeof(SIZE_T));
+    HostPagesInUse[Kind] -= Pages;
+    madvise(Base, Pages * PAGE_SIZE, MADV_DONTNEED);
+    mprotect(Base, Pages * PAGE_SIZE, PROT_NONE);
+}
+
+SIZE_T HostRunAt(POOL_KIND Kind, SIZE_T Page)
+{
+    return HostRuns[Kind][Page] == MIDDLE ? 0 : HostRuns[Kind][Page];
+}
+
+SIZE_T ExpQueryPages(PVOID Base)
+{
+    POOL_KIND Kind = ExpKindOfAddress(Base);
+    return HostRunAt(Kind, HostIndex(Base, Kind));
+}
+
+BOOLEAN ExpIsReadable(PVOID Address)
+{
+    POOL_KIND Kind = ExpKindOfAddress(Address);
+    return Kind != PoolKindNone && HostRuns[Kind][HostIndex(Address, Kind)] != 0;
+}
+
+BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind)
+{
+    return Kind == PoolKindPaged;
+}
+
+DECLSPEC_NORETURN VOID ExpReportBadPages(PVOID Address)
+{
+    KeBugCheckEx(BAD_POOL_CALLER, 0x40, (ULONG_PTR)Address, 0, 0);
+}
+
+/* ---- locks and IRQL: one thread, so a lock that is held when it is asked for is an error ----- */
+
+KIRQL ExpReadIrql(VOID)
+{
+    return HostIrql;
+}
+
+static VOID HostLock(POOL_LOCK *Lock)
+{
+    if (Lock->Held) {
+        printf("Bail out! a lock is taken twice\n");
+        exit(2);
+    }
+    Lock->Held = 1;
+}
+
+ULONG64 ExpAcquireSpin(POOL_LOCK *Lock)
+{
+    HostLock(Lock);
+    return 0;
+}
+
+VOID ExpReleaseSpin(POOL_LOCK *Lock, ULONG64 State)
+{
+    (void)State;
+    Lock->Held = 0;
+}
+
+ULONG64 ExpAcquireMutex(POOL_LOCK *Lock)
+{
+    ULONG64 OldIrql = HostIrql;
+    HostLock(Lock);
+    HostIrql = APC_LEVEL;
+    return OldIrql;
+}
+
+VOID ExpReleaseMutex(POOL_LOCK *Lock, ULONG64 State)
+{
+    Lock->Held = 0;
+    HostIrql = (KIRQL)State;
+}
+
+/* ---- bug checks ------------------------------------------------------------------------------ */
+
+static DECLSPEC_NORETURN VOID HostStop(VOID)
+{
+    if (!HostExpectsBugCheck) {
+        printf("Bail out! bug check 0x%x (0x%llx, 0x%llx, 0x%llx, 0x%llx), raised 0x%x\n",
+               HostBugCheck.Code, HostBugCheck.Parameter[0], HostBugCheck.Parameter[1],
+               HostBugCheck.Parameter[2], HostBugCheck.Parameter[3], (ULONG)HostBugCheck.Raised);
+        exit(2);
+    }
+    longjmp(HostBugCheckReturn, 1);
+}
+
+DECLSPEC_NORETURN VOID NTAPI KeBugCheckEx(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3,
+                                          ULONG_PTR P4)
+{
+    HostBugCheck = (HOST_BUG_CHECK){.Code = Code, .Parameter = {P1, P2, P3, P4}};
+    HostStop();
+}
+
+DECLSPEC_NORETURN VOID ExpRaiseStatus(NTSTATUS Status, PVOID Caller)
+{
+    (void)Caller;
+    HostBugCheck = (HOST_BUG_CHECK){.Raised = Status};
+    HostStop();
+}
+
+/* ---- TAP ------------------------------------------------------------------------------------- */
+
+static int HostPoints, HostFailed, HostFailures;
+
+VOID HostPlan(int Points)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    printf("1..%d\n", Points);
+}
+
+BOOLEAN HostCheck(BOOLEAN Holds, const char *Text, const char *File, int Line)
+{
+    if (!Holds && HostFailures++ < 10) {
+        printf("# %s:%d: %s does not hold, seed 0x%llx\n", File, Line, Text, HostSeed);
+    }
+    return Holds;
+}
+
+VOID HostPoint(const char *Name)
+{
+    printf("%s %d - %s\n", HostFailures == 0 ? "ok" : "not ok", ++HostPoints, Name);
+    HostFailed += HostFailures != 0;
+    HostFailures = 0;
+}
+
+int HostVerdict(VOID)
+{
+    return HostFailed != 0;
+}
+
+ULONG64 HostRandom(VOID)
+{
+    HostSeed ^= HostSeed << 13;
+    HostSeed ^= HostSeed >> 7;
+    HostSeed ^= HostSeed << 17;
+    return HostSeed;
+}
