@@ -239,11 +239,11 @@ class FormatStrings(unittest.TestCase):
            ('%s', 'w'), ('%ws', 'a'), ('%wZ', 'A'), ('%Z', 'U'), ('%p', 'i'), ('%f', 'x'),
            ('%n', 'p'), ('%q', 'i'), ('100%', ''), ('%I64s', 'a'), ('%*d', 'i')]
 
-    def test_good(self):
+    def test_formats_that_exist(self):
         for text, classes in self.GOOD:
             self.assertEqual([], format_string.compare(text, classes), text)
 
-    def test_bad(self):
+    def test_formats_that_do_not_exist_or_fit(self):
         for text, classes in self.BAD:
             self.assertNotEqual([], format_string.compare(text, classes), text)
 
