@@ -1,0 +1,164 @@
+"""What a guest machine is made of: the options that every command of tools/tarn shares.
+
+The machine column of tests/scenarios is written in the same words, so that a row can be repeated
+by hand: `tools/tarn run --cpus 4 --mem 32M ...`.
+"""
+
+import argparse
+import os
+import re
+
+from tarnlib.errors import USAGE, TarnError
+
+UNITS = {'': 1 << 20, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30}
+DEFAULTS = {'cpus': 1, 'mem': 64 << 20, 'numa': None, 'distance': (), 'disk': None, 'accel': 'tcg',
+            'icount': False, 'cpu': 'max', 'kernel': None, 'iso': None, 'uefi': False,
+            'cmdline': '', 'timeout': None}
+DISTANCE_SELF, DISTANCE_OTHER = 10, 20
+FLAGS_WITH_FILE = ('--iso', '--kernel')
+
+
+def size(text):
+    """Bytes of `256M`, `4G`, `512K`; a bare number counts megabytes, as QEMU's -m does."""
+    match = re.fullmatch(r'(\d+)([KMG]?)', text.upper())
+    if not match or int(match.group(1)) == 0:
+        raise argparse.ArgumentTypeError(f'`{text}` is no size: write 256M or 4G')
+    return int(match.group(1)) * UNITS[match.group(2)]
+
+
+def size_or_file(text):
+    return size(text) if re.fullmatch(r'\d+[KMGkmg]?', text) else text
+
+
+def seconds(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value <= 86400:
+        raise argparse.ArgumentTypeError(f'`{text}` is no time limit: write seconds')
+    return value
+
+
+def processors(text):
+    if not re.fullmatch(r'\d+', text) or not 1 <= int(text) <= 255:
+        raise argparse.ArgumentTypeError(f'`{text}` is no number of processors: write 1 to 255')
+    return int(text)
+
+
+def nodes(text):
+    """`4` (that many equal nodes) or `SIZE[:CPU[-CPU]],...`: [(bytes or None, cpus or None)]."""
+    if re.fullmatch(r'\d', text) and int(text) > 0:
+        return [(None, None)] * int(text)
+    result = []
+    for part in text.split(','):
+        amount, _, cpus = part.partition(':')
+        if cpus and not re.fullmatch(r'\d+(-\d+)?', cpus):
+            raise argparse.ArgumentTypeError(f'`{cpus}` is no range of processors: write 0-3')
+        result.append((size(amount), cpus))
+    return result
+
+
+def distance(text):
+    match = re.fullmatch(r'(\d+)-(\d+)=(\d+)', text)
+    if not match or not DISTANCE_SELF < int(match.group(3)) < 256:
+        raise argparse.ArgumentTypeError(f'`{text}` is no distance: write 0-1=21 (11 to 255)')
+    return tuple(int(one) for one in match.groups())
+
+
+def add_options(parser):
+    """The shared options. None has a default here: an option not given leaves a Machine as is."""
+    group = parser.add_argument_group('machine', argument_default=argparse.SUPPRESS)
+
+    def option(*names, **keywords):
+        group.add_argument(*names, default=argparse.SUPPRESS, **keywords)
+
+    option('--cpus', type=processors, metavar='N', help='processors (1)')
+    option('--mem', type=size, metavar='SIZE', help='memory: 64M (the default), 4G')
+    option('--numa', type=nodes, metavar='N|LIST',
+           help='N equal NUMA nodes, or a list SIZE[:CPU[-CPU]],... whose sum is the memory')
+    option('--distance', type=distance, metavar='A-B=D', action='append',
+           help='distance of two nodes (20); may be given more than once')
+    option('--disk', type=size_or_file, metavar='SIZE|FILE',
+           help='a virtio-blk disk: an empty one of that size, or the image FILE')
+    option('--accel', choices=('tcg', 'kvm', 'auto'),
+           help='tcg (the default), kvm, or auto: kvm where it works')
+    option('--icount', action='store_true',
+           help='one instruction a nanosecond of guest time; runs repeat exactly (TCG)')
+    option('--cpu', metavar='MODEL', help="QEMU's processor model (max)")
+    option('--kernel', metavar='[FILE]',
+           help='boot this ELF (build/tarn.elf), without --iso by PVH')
+    option('--iso', metavar='[FILE.iso]',
+           help='boot through GRUB: from an image made of the kernel, or from FILE.iso')
+    option('--uefi', action='store_true', help='UEFI firmware instead of BIOS; implies --iso')
+    option('--cmdline', metavar='WORDS', help="the kernel's command line")
+    option('--timeout', type=seconds, metavar='SECONDS', help='kill the guest after that time')
+
+
+def separate_files(argv):
+    """`--iso` and `--kernel` take a file only if the next word is one: spell that with `=`."""
+    words, result = list(argv), []
+    while words:
+        word = words.pop(0)
+        if word == '--':
+            return result + [word] + words
+        if word in FLAGS_WITH_FILE:
+            file = words and (os.path.isfile(words[0]) or words[0].endswith(('.iso', '.elf')))
+            word += '=' + (words.pop(0) if file else '')
+        result.append(word)
+    return result
+
+
+class Machine:
+    """A complete description; `given` holds the options that differ from DEFAULTS' silence."""
+
+    def __init__(self, *layers):
+        """Each layer is a mapping of options; later ones win."""
+        self.given = {}
+        for layer in layers:
+            self.given.update({key: layer[key] for key in DEFAULTS if key in layer})
+        for key, value in DEFAULTS.items():
+            setattr(self, key, self.given.get(key, value))
+        if self.numa:
+            self._settle_nodes()
+        self._check()
+
+    @property
+    def firmware_prints(self):
+        """UEFI and GRUB under it write on the serial line before the kernel does."""
+        return self.uefi
+
+    @property
+    def grub(self):
+        return self.uefi or self.iso is not None
+
+    def _settle_nodes(self):
+        if self.numa[0][0] is None:
+            count = len(self.numa)
+            if self.cpus >= count:
+                bounds = [self.cpus * index // count for index in range(count + 1)]
+                spans = [f'{low}-{high - 1}' for low, high in zip(bounds, bounds[1:])]
+            else:
+                spans = [str(index) if index < self.cpus else '' for index in range(count)]
+            share = self.mem // count >> 20 << 20
+            if share == 0:
+                raise TarnError(f'{count} nodes need at least 1 MB each: give more --mem', USAGE)
+            self.numa = [(share, span) for span in spans]
+        self.mem = sum(amount for amount, _ in self.numa)
+
+    def _check(self):
+        if self.icount and self.accel == 'kvm':
+            raise TarnError('--icount needs TCG: leave --accel kvm out', USAGE)
+        if self.icount and self.cpus > 1 and self.accel == 'auto':
+            self.accel = 'tcg'
+        if self.distance and not self.numa:
+            raise TarnError('--distance needs --numa', USAGE)
+        for first, second, _ in self.distance:
+            if max(first, second) >= len(self.numa) or first == second:
+                raise TarnError(f'--distance {first}-{second}: nodes are 0 to '
+                                f'{len(self.numa) - 1}, and two different ones', USAGE)
+        if self.iso and self.cmdline:
+            raise TarnError(f'{self.iso} has its command line inside: '
+                            'use --iso without a file, or leave --cmdline out', USAGE)
+        if '\n' in self.cmdline or '\0' in self.cmdline:
+            raise TarnError('--cmdline must be one line', USAGE)
