@@ -1,0 +1,167 @@
+"""The command line of tools/tarn: picks a command, reads its options, turns errors into one line.
+
+Each command imports what it needs when it runs, so that a test run starts without the debugger's
+or the image maker's code.
+"""
+
+import argparse
+import os
+import sys
+
+from tarnlib import errors, machine
+from tarnlib.errors import USAGE, TarnError
+
+EPILOG = errors.HELP
+ABOUT = """usage: tools/tarn COMMAND [OPTION...]
+
+  run          boots the kernel on this terminal; Ctrl-A X leaves
+  test         runs scenarios and prints their raw TAP streams
+  prove        runs scenarios side by side under prove and prints its summary
+  bench        measures, prints a table, writes build/bench.tsv
+  debug        boots to the kernel's entry with gdb attached
+  iso          makes a bootable image, build/tarn.iso
+  soak-boots   boots one scenario N times and reports flakes and times
+
+`tools/tarn COMMAND --help` has the options.
+
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message):
+        raise TarnError(f'{message}; see {self.prog} --help', USAGE)
+
+
+def _parser(command, text, with_machine=True):
+    parser = Parser(prog=f'tools/tarn {command}', description=text, epilog=EPILOG,
+                    formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    if with_machine:
+        machine.add_options(parser)
+    return parser
+
+
+def _options(parser, argv):
+    return parser.parse_intermixed_args(machine.separate_files(argv))
+
+
+def _kernel(options):
+    from tarnlib import elf, paths
+    given = getattr(options, 'kernel', None)
+    return elf.Elf(given if given else paths.build('tarn.elf'))
+
+
+def _run(argv):
+    parser = _parser('run', 'Boots the kernel on this terminal. Ctrl-A X leaves, Ctrl-A C is '
+                            "QEMU's monitor.\nWithout --cmdline the kernel runs its quick suite "
+                            'and stops at its prompt.')
+    parser.add_argument('--log', metavar='FILE',
+                        help='keep what the guest prints there (build/log/run.log)')
+    options = _options(parser, argv)
+    from tarnlib import terminal
+    return terminal.run(vars(options), options.log)
+
+
+def _test(argv):
+    parser = _parser('test', 'Runs the scenarios that a glob names (tests/scenarios, crash/NAME, '
+                             'host/FILE), or just the tests\nthat it names, each on the first '
+                             'scenario that has it; all scenarios without a glob.\nMachine options '
+                             "replace the scenarios' own; --cmdline words follow theirs.")
+    parser.add_argument('globs', nargs='*', metavar='GLOB',
+                        help='a scenario, a test, or scenario/test')
+    parser.add_argument('--list', action='store_true',
+                        help='print scenario, test name and expected outcome, a line each')
+    parser.add_argument('--junit', metavar='FILE', help='write the results as JUnit XML')
+    parser.add_argument('--log', metavar='FILE', help='keep the raw stream there as well')
+    parser.add_argument('--table', metavar='FILE', help='another table than tests/scenarios')
+    options = _options(parser, argv)
+    from tarnlib import suite
+    return suite.test(options, _kernel(options))
+
+
+def _prove(argv):
+    parser = _parser('prove', 'Runs scenarios under prove, several at a time, each with its time '
+                              'limit.', False)
+    parser.add_argument('globs', nargs='*', metavar='GLOB', help='scenarios; all without a glob')
+    parser.add_argument('-j', '--jobs', type=machine.processors, metavar='N',
+                        default=os.cpu_count() or 1, help='how many at a time (processors)')
+    parser.add_argument('--junit', metavar='FILE', help='write the results as JUnit XML')
+    options = _options(parser, argv)
+    from tarnlib import suite
+    return suite.prove(options, _kernel(options))
+
+
+def _bench(argv):
+    parser = _parser('bench', 'Measures in guest instructions (--icount, one processor), prints a '
+                              'table and writes build/bench.tsv.')
+    parser.add_argument('globs', nargs='*', metavar='GLOB', help='benches; all without a glob')
+    options = _options(parser, argv)
+    from tarnlib import bench
+    return bench.run(vars(options), options.globs, _kernel(options))
+
+
+def _debug(argv):
+    parser = _parser('debug', "Boots to the kernel's 64-bit entry (KiSystemStartup) with gdb "
+                              'attached.\nThe serial line goes to build/debug.log.')
+    parser.add_argument('--script', metavar='FILE',
+                        help='run these gdb commands at the entry, then leave')
+    options = _options(parser, argv)
+    from tarnlib import debug
+    return debug.run(vars(options), options.script, _kernel(options))
+
+
+def _iso(argv):
+    parser = _parser('iso', 'Makes an image that boots under BIOS and UEFI.', False)
+    parser.add_argument('--kernel', metavar='FILE', help='the ELF inside (build/tarn.elf)')
+    parser.add_argument('--cmdline', metavar='WORDS', default='', help="the kernel's command line")
+    parser.add_argument('--out', metavar='FILE', help='where to put it (build/tarn.iso)')
+    options = _options(parser, argv)
+    from tarnlib import iso, paths
+    kernel = _kernel(options)
+    path = iso.make(kernel.path, options.cmdline, options.out or paths.build('tarn.iso'))
+    print(paths.shown(path))
+    return errors.PASS
+
+
+def _soak(argv):
+    parser = _parser('soak-boots', 'Boots one scenario N times and reports flakes, and the time '
+                                   "from the launcher's start to the first TAP line.", False)
+    parser.add_argument('count', type=int, metavar='N')
+    parser.add_argument('scenario', nargs='?', metavar='SCENARIO',
+                        help='the first of tests/scenarios if not given')
+    options = _options(parser, argv)
+    if options.count < 1:
+        parser.error('N must be at least 1')
+    from tarnlib import soak
+    return soak.run(options.count, options.scenario)
+
+
+COMMANDS = {'run': _run, 'test': _test, 'prove': _prove, 'bench': _bench, 'debug': _debug,
+            'iso': _iso, 'soak-boots': _soak}
+
+
+def main(argv):
+    """Runs one command; the exit status."""
+    from tarnlib import guest
+    if argv[:1] in (['--help'], ['-h'], ['help']):
+        print(ABOUT + EPILOG)
+        return errors.PASS
+    guest.catch_signals()
+    try:
+        if not argv or argv[0] not in COMMANDS:
+            word = f'`{argv[0]}` is no command' if argv else 'a command is missing'
+            raise TarnError(f'{word}; use {", ".join(COMMANDS)}, or --help', USAGE)
+        return COMMANDS[argv[0]](argv[1:])
+    except TarnError as error:
+        print(f'tarn: {error}', file=sys.stderr)
+        return error.status
+    except guest.Stopped as stopped:
+        print('tarn: stopped', file=sys.stderr)
+        return stopped.status
+    except BrokenPipeError:  # whoever read the stream has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return errors.FAILED
+    except OSError as error:
+        print(f'tarn: {error.filename or "system"}: {error.strerror or error}', file=sys.stderr)
+        return errors.SETUP
