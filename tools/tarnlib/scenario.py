@@ -158,45 +158,55 @@ def _narrowed(scenario, names, globs, kernel):
     return Job(scenario, names, chosen)
 
 
+def _matches(scenarios, lists, globs):
+    """What the globs name: (scenario names, [(scenario name, test, glob over tests, pinned)]).
+
+    A pinned test was asked for on that very scenario.
+    """
+    whole, parts = set(), []
+    for glob in globs:
+        named = {one.name for one in scenarios if fnmatchcase(one.name, glob)}
+        tests = [(name, test, glob, False) for name, tests in lists.items() for test in tests
+                 if fnmatchcase(test, glob)]
+        if not named and not tests:
+            # A glob over `scenario/test` is none over tests: name the test itself.
+            tests = [(name, test, test, True) for name, tests in lists.items()
+                     for test in tests if fnmatchcase(f'{name}/{test}', glob)]
+        if not named and not tests:
+            raise TarnError(f'nothing matches `{glob}`: tools/tarn test --list shows the names',
+                            USAGE)
+        whole |= named
+        parts += tests
+    return whole, parts
+
+
 def choose(scenarios, globs, kernel):
     """The jobs of `tarn test GLOB...`, in the order of the scenarios; all of them without a glob.
 
-    A glob names scenarios, `scenario/test`, or tests; a test runs on the first scenario that has
-    it, unless a whole scenario that was chosen runs it anyway.
+    A glob names scenarios, tests, or else `scenario/test`; a test runs on the first scenario that
+    has it, unless a whole scenario that was chosen runs it anyway.
     """
-    whole, parts = set(), {}
     if not globs:
-        whole = {one.name for one in scenarios}
-    found = {glob: False for glob in globs}
-    for scenario in scenarios:
-        for glob in globs:
-            if fnmatchcase(scenario.name, glob):
-                whole.add(scenario.name)
-                found[glob] = True
-    lists = {one.name: one.tests(kernel) for one in scenarios if one.streams} if globs else {}
+        return [Job(one) for one in scenarios]
+    lists = {one.name: one.tests(kernel) for one in scenarios if one.streams}
+    whole, parts = _matches(scenarios, lists, globs)
     covered = {test for name in whole for test in lists.get(name, ())}
-    for glob in globs:
-        for scenario in scenarios:
-            for test in lists.get(scenario.name, ()):
-                inside = fnmatchcase(f'{scenario.name}/{test}', glob)
-                by_name = fnmatchcase(test, glob)
-                found[glob] |= inside or by_name
-                if scenario.name not in whole and (inside or by_name and test not in covered):
-                    covered.add(test)
-                    # A glob over `scenario/test` is no glob over tests: name the test itself.
-                    part = parts.setdefault(scenario.name, ([], []))
-                    part[0].append(test)
-                    part[1].append(glob if by_name else test)
-    for glob, hit in found.items():
-        if not hit:
-            raise TarnError(f'nothing matches `{glob}`: tools/tarn test --list shows the names',
-                            USAGE)
+    chosen = {}  # scenario: (tests, globs)
+    place = {}   # test: the scenario that runs it
+    for name, test, glob, pinned in parts:
+        elsewhere = test in covered or place.get(test, name) != name
+        if name in whole or elsewhere and not pinned:
+            continue
+        place.setdefault(test, name)
+        names, words = chosen.setdefault(name, (set(), []))
+        names.add(test)
+        words.append(glob)
     jobs = []
-    for scenario in scenarios:
-        if scenario.name in whole:
-            jobs.append(Job(scenario))
-        elif scenario.name in parts:
-            names, chosen = parts[scenario.name]
-            ordered = [test for test in lists[scenario.name] if test in names]
-            jobs.append(_narrowed(scenario, ordered, list(dict.fromkeys(chosen)), kernel))
+    for one in scenarios:
+        if one.name in whole:
+            jobs.append(Job(one))
+        elif one.name in chosen:
+            names, words = chosen[one.name]
+            ordered = [test for test in lists[one.name] if test in names]
+            jobs.append(_narrowed(one, ordered, list(dict.fromkeys(words)), kernel))
     return jobs
