@@ -5,7 +5,10 @@
 
 #include <wdm.h>
 
-/* 64 bits that a reader may also take in halves: High1Time equals High2Time when the read was whole. */
+/*
+ * 64 bits that a reader may also take in halves: High1Time equals High2Time when the read was
+ * whole.
+ */
 typedef struct _KSYSTEM_TIME {
     ULONG LowPart;
     LONG High1Time;

@@ -29,14 +29,20 @@
  */
 ULONG NTAPI DbgPrint(PCSTR Format, ...);
 
-/* The same if Level (0 to 31, or a mask above) passes the filter; level 0 also when quiet. DDI wdm DbgPrintEx. */
+/*
+ * The same if Level (0 to 31, or a mask above) passes the filter; level 0 also when quiet. DDI wdm
+ * DbgPrintEx.
+ */
 ULONG NTAPI DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...);
 ULONG NTAPI vDbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Text, __builtin_ms_va_list Arguments);
 
 #define KdPrint(Arguments)   DbgPrint Arguments
 #define KdPrintEx(Arguments) DbgPrintEx Arguments
 
-/* Stops at an attached debugger; without one, bug check 0x1E (STATUS_BREAKPOINT). Any IRQL. DDI wdm. */
+/*
+ * Stops at an attached debugger; without one, bug check 0x1E (STATUS_BREAKPOINT). Any IRQL. DDI
+ * wdm.
+ */
 VOID NTAPI DbgBreakPoint(VOID);
 
 /* Prints what was expected where, then DbgBreakPoint. Any IRQL. DDI ntddk RtlAssert. */

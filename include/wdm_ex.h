@@ -10,7 +10,10 @@
 
 #include <ntdef.h>
 
-/* DDI wdm POOL_TYPE; contract 2.2. Bit 0 paged, bit 1 must succeed (refused: 0xC2/0x9A), bit 2 cache aligned. */
+/*
+ * DDI wdm POOL_TYPE; contract 2.2. Bit 0 paged, bit 1 must succeed (refused: 0xC2/0x9A), bit 2
+ * cache aligned.
+ */
 typedef enum _POOL_TYPE {
     NonPagedPool = 0,
     NonPagedPoolExecute = 0,
@@ -47,7 +50,10 @@ typedef enum _POOL_TYPE {
 /* In a tag: frees must present the very same tag (contract 2.7). */
 #define PROTECTED_POOL 0x80000000U
 
-/* DDI kernel POOL_FLAGS; contract 2.4. The low 32 bits must be understood, the high ones may be ignored. */
+/*
+ * DDI kernel POOL_FLAGS; contract 2.4. The low 32 bits must be understood, the high ones may be
+ * ignored.
+ */
 typedef ULONG64 POOL_FLAGS;
 #define POOL_FLAG_USE_QUOTA         0x0000000000000001ULL
 #define POOL_FLAG_UNINITIALIZED     0x0000000000000002ULL
@@ -66,7 +72,9 @@ typedef ULONG64 POOL_FLAGS;
 #define POOL_FLAG_SPECIAL_POOL      0x0000000100000000ULL
 #define POOL_FLAG_OPTIONAL_END      0x8000000000000000ULL
 
-/* DDI wdm EX_POOL_PRIORITY; contract 2.5. Bits 4-5 priority, bit 3 an edge is given, bit 0 which. */
+/*
+ * DDI wdm EX_POOL_PRIORITY; contract 2.5. Bits 4-5 priority, bit 3 an edge is given, bit 0 which.
+ */
 typedef enum _EX_POOL_PRIORITY {
     LowPoolPriority = 0,
     LowPoolPrioritySpecialPoolOverrun = 8,

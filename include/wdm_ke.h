@@ -142,7 +142,9 @@ _Static_assert(sizeof(KDPC) == 0x40 && offsetof(KDPC, DpcListEntry) == 8, "drive
 _Static_assert(offsetof(KDPC, DeferredRoutine) == 0x18 && offsetof(KDPC, DpcData) == 0x38,
                "driver ABI");
 
-/* Prepares a DPC object (nonpageable), of medium importance, for the inserting processor. Any IRQL. */
+/*
+ * Prepares a DPC object (nonpageable), of medium importance, for the inserting processor. Any IRQL.
+ */
 VOID NTAPI KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext);
 
 /* Queues it; FALSE, with its arguments unchanged, if it is queued already. Any IRQL. DDI wdm. */
@@ -154,7 +156,9 @@ BOOLEAN NTAPI KeRemoveQueueDpc(PRKDPC Dpc);
 /* High importance queues in front; low does not ask for a drain by itself. Any IRQL. DDI wdm. */
 VOID NTAPI KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance);
 
-/* Chooses the processor; a number out of range changes nothing. Any IRQL. DDI ntddk; contract 1.8. */
+/*
+ * Chooses the processor; a number out of range changes nothing. Any IRQL. DDI ntddk; contract 1.8.
+ */
 VOID NTAPI KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number);
 
 /* Returns when every DPC that was queued anywhere has run. PASSIVE_LEVEL. DDI wdm. */
@@ -272,7 +276,10 @@ FORCEINLINE VOID KeQueryTickCount(PLARGE_INTEGER TickCount)
 /* 100 ns units between two clock interrupts. Any IRQL. DDI wdm KeQueryTimeIncrement. */
 ULONG NTAPI KeQueryTimeIncrement(VOID);
 
-/* A fast counter; its frequency in Hz is stored at PerformanceFrequency unless NULL. Any IRQL. DDI wdm. */
+/*
+ * A fast counter; its frequency in Hz is stored at PerformanceFrequency unless NULL. Any IRQL. DDI
+ * wdm.
+ */
 LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency);
 
 /* Spins for at least that long. Any IRQL; keep below 50. DDI wdm KeStallExecutionProcessor. */

@@ -15,7 +15,9 @@ FORCEINLINE ULONG BYTE_OFFSET(PCVOID Va)
     return (ULONG)((ULONG_PTR)Va & (PAGE_SIZE - 1));
 }
 
-/* Bytes rounded up to whole pages, in bytes and in pages. DDI wdm ROUND_TO_PAGES, BYTES_TO_PAGES. */
+/*
+ * Bytes rounded up to whole pages, in bytes and in pages. DDI wdm ROUND_TO_PAGES, BYTES_TO_PAGES.
+ */
 FORCEINLINE SIZE_T ROUND_TO_PAGES(SIZE_T Size)
 {
     return (Size + PAGE_SIZE - 1) & ~(SIZE_T)(PAGE_SIZE - 1);
@@ -85,5 +87,8 @@ FORCEINLINE PPFN_NUMBER MmGetMdlPfnArray(PMDL Mdl)
  */
 PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress);
 
-/* TRUE when reading VirtualAddress now would not fault; says nothing of later. <= DISPATCH_LEVEL. DDI. */
+/*
+ * TRUE when reading VirtualAddress now would not fault; says nothing of later. <= DISPATCH_LEVEL.
+ * DDI.
+ */
 BOOLEAN NTAPI MmIsAddressValid(PVOID VirtualAddress);

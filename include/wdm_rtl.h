@@ -168,7 +168,9 @@ _Static_assert(sizeof(RTL_BITMAP) == 0x10, "driver ABI");
 /* Puts a bitmap over a caller's buffer, whose contents stay. DDI wdm RtlInitializeBitMap. */
 VOID NTAPI RtlInitializeBitMap(PRTL_BITMAP BitMapHeader, PULONG BitMapBuffer, ULONG SizeOfBitMap);
 
-/* All bits, one bit, a run of bits. Bits past the size are left alone. DDI wdm, the page of each. */
+/*
+ * All bits, one bit, a run of bits. Bits past the size are left alone. DDI wdm, the page of each.
+ */
 VOID NTAPI RtlClearAllBits(PRTL_BITMAP BitMapHeader);
 VOID NTAPI RtlSetAllBits(PRTL_BITMAP BitMapHeader);
 VOID NTAPI RtlClearBit(PRTL_BITMAP BitMapHeader, ULONG BitNumber);
