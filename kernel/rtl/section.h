@@ -36,6 +36,10 @@ typedef struct _EXPORT_ENTRY {
 #define EXPORT(Symbol)                                                                             \
     static const EXPORT_ENTRY Export_##Symbol SECTION_RECORD(".tarn.exports") = {#Symbol,          \
                                                                                  (PVOID)Symbol}
+/* The same where the name to import is another's, as for the C library's routines. */
+#define EXPORT_AS(Name, Ident, Routine)                                                            \
+    static const EXPORT_ENTRY Export_##Ident SECTION_RECORD(".tarn.exports") = {Name,              \
+                                                                                (PVOID)Routine}
 extern const EXPORT_ENTRY KiExportTable[], KiExportTableEnd[];
 
 /*
