@@ -13,7 +13,8 @@
 #define INIT     __attribute__((section(".init.text"), noinline))
 #define INITDATA __attribute__((section(".init.data")))
 
-#define SECTION_RECORD(Section) __attribute__((section(Section), used, aligned(8)))
+/* no_reorder: the records of a file stay in the order in which it is written. */
+#define SECTION_RECORD(Section) __attribute__((section(Section), used, aligned(8), no_reorder))
 
 /* A command of the monitor prompt. Arguments is the rest of the line, without leading blanks. */
 typedef VOID MONITOR_ROUTINE(const CHAR *Arguments);
@@ -41,6 +42,15 @@ typedef struct _EXPORT_ENTRY {
     static const EXPORT_ENTRY Export_##Ident SECTION_RECORD(".tarn.exports") = {Name,              \
                                                                                 (PVOID)Routine}
 extern const EXPORT_ENTRY KiExportTable[], KiExportTableEnd[];
+
+/* A word of the kernel's command line. Unregistered words are reported at start. */
+typedef struct _BOOT_OPTION_ENTRY {
+    const CHAR *Name;
+    const CHAR *Help; /* "test=GLOB[,GLOB]  run these tests and leave with a verdict" */
+} BOOT_OPTION_ENTRY;
+#define BOOT_OPTION(Ident, Name, Help)                                                             \
+    static const BOOT_OPTION_ENTRY Option_##Ident SECTION_RECORD(".tarn.options") = {Name, Help}
+extern const BOOT_OPTION_ENTRY KiOptionTable[], KiOptionTableEnd[];
 
 /*
  * Says what an address is, for bug checks and the monitor. Runs at any IRQL, on a broken machine:
