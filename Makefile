@@ -1,0 +1,125 @@
+# Tarn's build. `make` alone prints what there is. Everything that is built goes to build/.
+
+BUILD := build
+CROSS ?= $(if $(shell command -v x86_64-elf-gcc),x86_64-elf-,x86_64-linux-gnu-)
+CC := $(CROSS)gcc
+LD := $(CROSS)ld
+NM := $(CROSS)nm
+PYTHON ?= python3
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
+
+FOLDERS := boot kernel mm executive wdf drivers monitor tests
+SOURCES := $(sort $(filter-out tests/host/%,$(foreach d,$(FOLDERS),$(shell find $(d) -name '*.[cS]' 2>/dev/null))))
+OBJECTS := $(SOURCES:%=$(BUILD)/obj/%.o)
+ELF := $(BUILD)/tarn.elf
+
+WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wundef \
+    -Wpointer-arith -Wwrite-strings -Wold-style-definition
+CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-builtin-printf -mno-red-zone -mgeneral-regs-only \
+    -mcmodel=kernel -fno-pic -fno-pie -fno-omit-frame-pointer -fno-optimize-sibling-calls \
+    -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -fno-common \
+    -fno-strict-aliasing -fshort-wchar -mms-bitfields -ffunction-sections \
+    -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) -Iinclude -I.
+LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack --build-id=none \
+    --orphan-handling=error --fatal-warnings -T linker.ld
+
+ifeq ($(V),1)
+say =
+quiet =
+else
+say = @printf '  %-6s %s\n' '$(1)' '$(2)';
+quiet = @
+endif
+
+.PHONY: help all run test bench debug lint iso clean conformance host-tests setup-build setup-run setup-test setup-lint
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make run          build, boot and stop at the monitor prompt (Ctrl-A X leaves)'
+	@echo 'make test         build and run every test; the last line is the verdict'
+	@echo 'make bench        guest instructions of the hot paths, into build/bench.tsv'
+	@echo 'make debug        gdb on the kernel, stopped at its entry'
+	@echo 'make all          the kernel: build/tarn.elf'
+	@echo 'make iso          a GRUB image for BIOS and UEFI: build/tarn.iso'
+	@echo 'make lint         format, floors, sizes, cppcheck'
+	@echo 'make conformance  every sentence of the specification against the tests that ran'
+	@echo 'make clean        remove build/'
+	@echo 'CROSS=prefix- chooses a toolchain, V=1 shows the commands'
+
+all: setup-build $(ELF)
+
+setup-build setup-run setup-test setup-lint: setup-%:
+	@tools/setup $*
+
+run: all setup-run
+	@tools/tarn run $(ARGS)
+
+test: all setup-test host-tests
+	@tools/tarn suite $(ARGS)
+
+bench: all setup-run
+	@tools/tarn bench $(ARGS)
+
+debug: all setup-test
+	@tools/tarn debug $(ARGS)
+
+iso: all setup-test
+	@tools/tarn iso $(ARGS)
+
+lint: setup-lint
+	@tools/lint
+
+conformance: all
+	@tools/conformance
+
+clean:
+	@rm -rf $(BUILD)
+
+# The list of sources is an input too: a file that goes away must relink.
+$(BUILD)/sources.list: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(SOURCES) $(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(SOURCES) $(CC) $(CFLAGS)' > $@
+.PHONY: FORCE
+
+$(BUILD)/obj/%.c.o: %.c $(BUILD)/sources.list | setup-build
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/%.S.o: %.S $(BUILD)/sources.list | setup-build
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# Linked twice: the second time with the table of the first one's symbols, for readable bug checks.
+$(BUILD)/pass1.elf: $(OBJECTS) $(BUILD)/empty.ksyms.o linker.ld
+	$(call say,LD,$@)$(LD) $(LDFLAGS) $(OBJECTS) $(BUILD)/empty.ksyms.o -o $@
+
+$(BUILD)/empty.ksyms.S: tools/ksyms.py | setup-build
+	@mkdir -p $(BUILD)
+	$(quiet)$(PYTHON) tools/ksyms.py < /dev/null > $@
+
+$(BUILD)/full.ksyms.S: $(BUILD)/pass1.elf tools/ksyms.py
+	$(quiet)$(NM) -n $< | $(PYTHON) tools/ksyms.py > $@
+
+$(BUILD)/%.ksyms.o: $(BUILD)/%.ksyms.S
+	$(quiet)$(CC) -c $< -o $@
+
+$(ELF): $(OBJECTS) $(BUILD)/full.ksyms.o linker.ld
+	$(call say,LD,$@)$(LD) $(LDFLAGS) $(OBJECTS) $(BUILD)/full.ksyms.o -o $@
+
+# The cores that also compile for Linux: each tests/host/X_test.c names its sources in its first line.
+HOST_TESTS := $(patsubst tests/host/%.c,$(BUILD)/host/%,$(wildcard tests/host/*_test.c))
+HOST_CFLAGS := -std=gnu17 -g -O1 -fshort-wchar -mms-bitfields -fno-strict-aliasing \
+    -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -DTARN_HOST -Iinclude -I.
+
+host-tests: setup-test $(HOST_TESTS)
+
+$(BUILD)/host/%_test: tests/host/%_test.c | setup-test
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)gcc $(HOST_CFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+	    $(shell sed -n '1s|^/\* sources: \(.*\) \*/$$|\1|p' $<)
+
+.SECONDARY:
+-include $(OBJECTS:.o=.d) $(HOST_TESTS:=.d)
