@@ -7,7 +7,7 @@
 #include <ntdef.h>
 #include "kernel/ke/bootinfo.h"
 
-/* ---- ports ------------------------------------------------------------------------------------ */
+/* ---- ports ----------------------------------------------------------------------------------- */
 
 static inline VOID HalpOut8(USHORT Port, UCHAR Value)
 {
@@ -30,37 +30,47 @@ static inline ULONG64 HalpReadTsc(VOID)
     return ((ULONG64)High << 32) | Low;
 }
 
-/* ---- console: COM1, a 16550 ------------------------------------------------------------------- */
+/* ---- console: COM1, a 16550 ------------------------------------------------------------------ */
 
-VOID HalpInitializeConsole(VOID);                        /* polled output works from here on */
-VOID HalpEnableConsoleInput(VOID);                       /* input by interrupt from here on */
+VOID HalpInitializeConsole(VOID);                       /* polled output works from here on */
+VOID HalpEnableConsoleInput(VOID);                      /* input by interrupt from here on */
 VOID HalpConsoleWrite(const CHAR *Text, SIZE_T Length); /* any IRQL, also inside a bug check */
 /* The next typed byte, or -1. Any IRQL. */
 INT HalpConsoleRead(VOID);
 /* Bytes lost because the input ring was full. */
 extern ULONG HalpConsoleOverruns;
 
-/* ---- leaving ---------------------------------------------------------------------------------- */
+/* ---- leaving --------------------------------------------------------------------------------- */
 
-#define HAL_EXIT_PASS 0x10
-#define HAL_EXIT_FAIL 0x11
+#define HAL_EXIT_PASS      0x10
+#define HAL_EXIT_FAIL      0x11
 #define HAL_EXIT_BAD_START 0x12
-#define HAL_EXIT_BUGCHECK 0x13
-#define HAL_EXIT_QUIT 0x14
-/* Ends the machine with a status that tools/tarn understands; halts where there is no such device. */
+#define HAL_EXIT_BUGCHECK  0x13
+#define HAL_EXIT_QUIT      0x14
+/*
+ * Ends the machine with a status that tools/tarn understands; halts where there is no such device.
+ */
 DECLSPEC_NORETURN VOID HalpExit(ULONG Code);
 
-/* ---- interrupt controller and clock ------------------------------------------------------------ */
+/* ---- interrupt controller and clock ---------------------------------------------------------- */
 
-#define APC_VECTOR 0x1F
-#define DPC_VECTOR 0x2F
-#define CLOCK_VECTOR 0xD1
+#define APC_VECTOR      0x1F
+#define DPC_VECTOR      0x2F
+#define CLOCK_VECTOR    0xD1
 #define SPURIOUS_VECTOR 0xFF
 
-VOID HalpInitializeApic(VOID);                /* masks the PICs, enables the local APIC */
-VOID HalpEndOfInterrupt(VOID);                /* local APIC EOI */
-VOID HalpRequestSoftwareInterrupt(UCHAR Vector); /* self-IPI, any IRQL */
+VOID HalpInitializeApic(VOID);                        /* masks the PICs, enables the local APIC */
+VOID HalpEndOfInterrupt(VOID);                        /* local APIC EOI */
+VOID HalpRequestSoftwareInterrupt(UCHAR Vector);      /* self-IPI, any IRQL */
 VOID HalpRouteIsaInterrupt(ULONG Line, UCHAR Vector); /* I/O APIC, edge, to this processor */
-VOID HalpCalibrate(VOID);                     /* TSC and APIC timer against the PIT */
-VOID HalpStartClock(VOID);                    /* periodic interrupt each KeMaximumIncrement */
+VOID HalpCalibrate(VOID);                             /* TSC and APIC timer against the PIT */
+VOID HalpStartClock(VOID);                            /* periodic interrupt each 15.625 ms */
+ULONG HalpLocalApicId(VOID);
+/*
+ * The APIC timer at a sixteenth of its input: Count down to zero, once (no interrupt) or for ever.
+ */
+VOID HalpStartApicTimer(ULONG Count, BOOLEAN Periodic);
+ULONG HalpReadApicTimer(VOID);
 extern ULONG64 HalpTscHz;
+/* The battery clock as system time: 100 ns units since 1601-01-01 UTC. Boot only. */
+ULONG64 HalpReadRealTimeClock(VOID);
