@@ -18,9 +18,24 @@ extern BOOLEAN KiCheckedMode;
 const CHAR *KiGetBootOption(const CHAR *Name);
 /* Splits and checks the command line; unknown words are printed by name. Boot only. */
 VOID KiParseCommandLine(const CHAR *CommandLine);
+VOID KiReportUnknownWords(VOID);
+/* How many words there are; none means an interactive start. */
+ULONG KiBootWordCount(VOID);
 
 /* ---- processors ---------------------------------------------------------------------------- */
 
+/*
+ * A thread. Milestone 2 gives threads a life of their own; until then the boot thread is the only
+ * one.
+ */
+struct _KTHREAD {
+    DISPATCHER_HEADER Header; /* type 6 */
+    PVOID StackBase;          /* one past the highest byte */
+    PVOID StackLimit;         /* lowest byte above the guard page */
+};
+#define THREAD_OBJECT_TYPE 6
+
+typedef struct _KTHREAD KTHREAD;
 typedef struct _KPRCB KPRCB, *PKPRCB;
 typedef struct _KPCR KPCR, *PKPCR;
 
@@ -29,14 +44,14 @@ typedef struct _KPCR KPCR, *PKPCR;
  * and CurrentThread (gs:[0x188]) inline, so these offsets are fixed.
  */
 struct _KPRCB {
-    ULONG MxCsr;         /* 0x180 */
-    UCHAR LegacyNumber;  /* 0x184 */
-    UCHAR ReservedMust0; /* 0x185 */
-    UCHAR InDpc;         /* 0x186: a DPC routine is running */
-    UCHAR IdleHalt;      /* 0x187 */
-    PVOID CurrentThread; /* 0x188 */
-    PVOID NextThread;    /* 0x190 */
-    PVOID IdleThread;    /* 0x198 */
+    ULONG MxCsr;            /* 0x180 */
+    UCHAR LegacyNumber;     /* 0x184 */
+    UCHAR ReservedMust0;    /* 0x185 */
+    UCHAR InDpc;            /* 0x186: a DPC routine is running */
+    UCHAR IdleHalt;         /* 0x187 */
+    PKTHREAD CurrentThread; /* 0x188 */
+    PKTHREAD NextThread;    /* 0x190 */
+    PKTHREAD IdleThread;    /* 0x198 */
     ULONG Reserved1;
     ULONG Number; /* 0x1A4: processor index */
     ULONG ApicId;
@@ -47,9 +62,6 @@ struct _KPRCB {
     ULONG64 DpcCount;       /* DPC routines run since start */
     ULONG64 InterruptCount; /* device, clock and software interrupts taken */
     ULONG64 ClockTicks;
-    PVOID InterruptedFrame; /* KTRAP_FRAME of the innermost interrupt, for the monitor */
-    KIRQL SavedMonitorIrql; /* what !irql shows: the level the monitor interrupted */
-    UCHAR BugCheckOwner;
 };
 
 struct _KPCR {
@@ -115,6 +127,8 @@ VOID KiConnectVector(UCHAR Vector, KI_INTERRUPT_ROUTINE *Routine, PVOID Context)
 /* As KeBugCheckEx, with the frame of the trap that found it: registers and stack are its own. */
 DECLSPEC_NORETURN VOID KiBugCheck(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3,
                                   ULONG_PTR P4, PKTRAP_FRAME TrapFrame);
+/* Called first in a bug check by whoever buffers output; it lets go of its locks. */
+extern VOID (*KiBugCheckOutputHook)(VOID);
 /* Name of a bug check code ("IRQL_NOT_LESS_OR_EQUAL"), NULL when unknown. */
 const CHAR *KiBugCheckName(ULONG Code);
 /* "Symbol+0x12" of a kernel address into Buffer; FALSE when it is in no function. */
@@ -124,9 +138,8 @@ BOOLEAN KiDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size);
 /* Prints the call chain from Rip/Rbp, innermost first; never faults on a bad chain. */
 VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp);
 
-/* ---- checks ---------------------------------------------------------------------------------- */
+/* ---- the two registers behind IRQL ----------------------------------------------------------- */
 
-/* Checked mode: 0xA-style bug check for routines with a highest legal IRQL (contract 1.4). */
 static inline KIRQL KiReadIrql(VOID)
 {
     ULONG64 Value;
@@ -156,6 +169,14 @@ static inline VOID KiRestoreInterrupts(ULONG64 Flags)
 
 /* ---- start-up order (boot/init.c) ---------------------------------------------------------- */
 
-VOID KiInitializeProcessor(ULONG Number); /* GDT, IDT, TSS, KPCR, control registers */
+VOID KiInitializeProcessor(VOID); /* GDT, IDT, TSS, KPCR, control registers of processor 0 */
 VOID KiInitializeDpcs(PKPRCB Prcb);
-VOID KiDrainDpcs(VOID); /* the 0x2F self-interrupt: at DISPATCH_LEVEL, interrupts enabled */
+VOID KiRequestDrain(PKPRCB Prcb); /* the clock's call: no DPC waits longer than a tick */
+VOID KiInitializeTime(VOID);      /* after mm mapped KUSER_SHARED_DATA; connects the clock vector */
+
+/* trap.S */
+VOID KiCallOnStack(VOID (*Routine)(PVOID), PVOID Context, PVOID StackTop);
+/* Called by trap.S only. */
+VOID KiDispatchTrap(PKTRAP_FRAME Frame);
+VOID KiDispatchInterrupt(PKTRAP_FRAME Frame);
+extern ULONG64 KiSpuriousInterrupts;

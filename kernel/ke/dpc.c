@@ -1,0 +1,181 @@
+/*
+ * dpc.c - deferred procedure calls: work that an interrupt hands down to DISPATCH_LEVEL.
+ *
+ * Theory. Each processor has one queue. Inserting asks the processor for interrupt 0x2F, which its
+ * local APIC holds back while CR8 >= 2; so the queue is drained exactly when the level drops below
+ * DISPATCH_LEVEL, or at once when it is there already. Routines run at DISPATCH_LEVEL, interrupts
+ * enabled, on the processor's own DPC stack. DPCs of low importance do not ask; they wait for the
+ * next drain, the next clock tick, or a queue deeper than the limit (contract 1.8).
+ *
+ *   DPC-1  An object is in at most one queue; inserting it again changes nothing, its arguments
+ *          included.
+ *   DPC-2  Before its routine runs the object is off the queue, so the routine may requeue or
+ *          free it.
+ *   DPC-3  High importance goes to the head, everything else to the tail.
+ *   DPC-4  A routine returns at DISPATCH_LEVEL: checked mode, bug check 0xC8 with (current << 16 |
+ *          DISPATCH_LEVEL << 8 | 2, routine, object, 0).
+ */
+#include "kernel/hal/hal.h"
+#include "kernel/ke/ke.h"
+#include "kernel/rtl/section.h"
+
+#define DPC_OBJECT_TYPE            0x13
+#define DPC_TARGETED               0x8000 /* in KDPC.Number: the rest is the processor */
+#define DPC_DEPTH_LIMIT            4      /* contract 1.8 */
+#define UNEXPECTED_IRQL_IN_CALLOUT 2
+#define KI_PROCESSORS              1 /* the others start in milestone 2 */
+
+VOID NTAPI KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
+{
+    Dpc->Type = DPC_OBJECT_TYPE;
+    Dpc->Importance = MediumImportance;
+    Dpc->Number = 0;
+    Dpc->DeferredRoutine = DeferredRoutine;
+    Dpc->DeferredContext = DeferredContext;
+    Dpc->DpcData = NULL;
+}
+EXPORT(KeInitializeDpc);
+
+VOID NTAPI KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance)
+{
+    Dpc->Importance = (UCHAR)Importance;
+}
+EXPORT(KeSetImportanceDpc);
+
+VOID NTAPI KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number)
+{
+    if (Number >= 0 && Number < KI_PROCESSORS) {
+        Dpc->Number = (USHORT)(DPC_TARGETED | Number);
+    }
+}
+EXPORT(KeSetTargetProcessorDpc);
+
+/* Interrupts are off while a queue is held: an ISR may insert at any level. */
+static ULONG64 KiAcquireDpcQueue(PKPRCB Prcb)
+{
+    ULONG64 Flags = KiDisableInterrupts();
+    while (__atomic_exchange_n(&Prcb->DpcLock, 1, __ATOMIC_ACQUIRE) != 0) {
+        __asm__ volatile("pause");
+    }
+    return Flags;
+}
+
+static VOID KiReleaseDpcQueue(PKPRCB Prcb, ULONG64 Flags)
+{
+    __atomic_store_n(&Prcb->DpcLock, 0, __ATOMIC_RELEASE);
+    KiRestoreInterrupts(Flags);
+}
+
+BOOLEAN NTAPI KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    ULONG64 Flags = KiAcquireDpcQueue(Prcb);
+    if (Dpc->DpcData != NULL) {
+        KiReleaseDpcQueue(Prcb, Flags);
+        return FALSE;
+    }
+    Dpc->DpcData = Prcb;
+    Dpc->SystemArgument1 = SystemArgument1;
+    Dpc->SystemArgument2 = SystemArgument2;
+    if (Dpc->Importance == HighImportance) {
+        InsertHeadList(&Prcb->DpcList, &Dpc->DpcListEntry);
+    } else {
+        InsertTailList(&Prcb->DpcList, &Dpc->DpcListEntry);
+    }
+    Prcb->DpcDepth++;
+    BOOLEAN Ask = Dpc->Importance != LowImportance || Prcb->DpcDepth > DPC_DEPTH_LIMIT;
+    KiReleaseDpcQueue(Prcb, Flags);
+    if (Ask) {
+        HalpRequestSoftwareInterrupt(DPC_VECTOR);
+    }
+    return TRUE;
+}
+EXPORT(KeInsertQueueDpc);
+
+BOOLEAN NTAPI KeRemoveQueueDpc(PRKDPC Dpc)
+{
+    PKPRCB Prcb = Dpc->DpcData;
+    if (Prcb == NULL) {
+        return FALSE;
+    }
+    ULONG64 Flags = KiAcquireDpcQueue(Prcb);
+    BOOLEAN Queued = Dpc->DpcData != NULL;
+    if (Queued) {
+        RemoveEntryList(&Dpc->DpcListEntry);
+        Prcb->DpcDepth--;
+        Dpc->DpcData = NULL;
+    }
+    KiReleaseDpcQueue(Prcb, Flags);
+    return Queued;
+}
+EXPORT(KeRemoveQueueDpc);
+
+static VOID KiRunDpc(PKPRCB Prcb, PKDPC Dpc, PVOID Argument1, PVOID Argument2)
+{
+    PKDEFERRED_ROUTINE Routine = Dpc->DeferredRoutine;
+    Prcb->DpcCount++;
+    Routine(Dpc, Dpc->DeferredContext, Argument1, Argument2);
+    KIRQL Irql = KiReadIrql();
+    if (KiCheckedMode && Irql != DISPATCH_LEVEL) {
+        KeBugCheckEx(IRQL_UNEXPECTED_VALUE,
+                     (Irql << 16) | (DISPATCH_LEVEL << 8) | UNEXPECTED_IRQL_IN_CALLOUT,
+                     (ULONG_PTR)Routine, (ULONG_PTR)Dpc, 0);
+    }
+}
+
+/* Runs on the DPC stack until the queue is empty. */
+static VOID KiDrainQueue(PVOID Context)
+{
+    PKPRCB Prcb = Context;
+    for (;;) {
+        ULONG64 Flags = KiAcquireDpcQueue(Prcb);
+        if (IsListEmpty(&Prcb->DpcList)) {
+            KiReleaseDpcQueue(Prcb, Flags);
+            return;
+        }
+        PKDPC Dpc = CONTAINING_RECORD(RemoveHeadList(&Prcb->DpcList), KDPC, DpcListEntry);
+        PVOID Argument1 = Dpc->SystemArgument1;
+        PVOID Argument2 = Dpc->SystemArgument2;
+        Prcb->DpcDepth--;
+        Dpc->DpcData = NULL;
+        KiReleaseDpcQueue(Prcb, Flags);
+        KiRunDpc(Prcb, Dpc, Argument1, Argument2);
+    }
+}
+
+/* Interrupt 0x2F. It cannot nest: its own level masks it. */
+static VOID KiDpcInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    UNREFERENCED_PARAMETER(TrapFrame);
+    UNREFERENCED_PARAMETER(Context);
+    Prcb->InDpc = TRUE;
+    KiCallOnStack(KiDrainQueue, Prcb, Prcb->DpcStack);
+    Prcb->InDpc = FALSE;
+}
+
+/* The clock's share: low-importance DPCs wait for one tick at most. */
+VOID KiRequestDrain(PKPRCB Prcb)
+{
+    if (Prcb->DpcDepth != 0) {
+        HalpRequestSoftwareInterrupt(DPC_VECTOR);
+    }
+}
+
+VOID NTAPI KeFlushQueuedDpcs(VOID)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    if (KiCheckedMode && KiReadIrql() != PASSIVE_LEVEL) {
+        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xE5, KiReadIrql(), 0, 0);
+    }
+    while (__atomic_load_n(&Prcb->DpcDepth, __ATOMIC_ACQUIRE) != 0) {
+        HalpRequestSoftwareInterrupt(DPC_VECTOR);
+    }
+}
+EXPORT(KeFlushQueuedDpcs);
+
+INIT VOID KiInitializeDpcs(PKPRCB Prcb)
+{
+    InitializeListHead(&Prcb->DpcList);
+    KiConnectVector(DPC_VECTOR, KiDpcInterrupt, NULL);
+}

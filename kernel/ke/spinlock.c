@@ -1,0 +1,241 @@
+/*
+ * spinlock.c - spin locks, plain and queued, for drivers and for the kernel.
+ *
+ * Theory. A spin lock is a word, 0 when free. A plain holder stores 1 (free mode) or its
+ * processor's thread with bit 0 set (checked mode), so that a second acquire by the owner and a
+ * release by somebody else are found instead of hanging. A queued lock is an MCS list: the word
+ * points at the last waiter's handle, each waiter spins on its own handle, and the lock passes on
+ * in order of arrival. In a handle's Lock field bit 0 says "waiting" and bit 1 "owner"; the rest is
+ * the lock's address.
+ *
+ *   SPIN-1  Whoever holds a lock is at DISPATCH_LEVEL or above, so nothing else runs on its
+ *           processor that could ask for the same lock.
+ *   SPIN-2  Checked mode: acquiring a lock that this processor owns is bug check 0xF, releasing one
+ *           that it does not own is 0x10. Parameters (not public, ours): lock, its value, IRQL,
+ *           caller.
+ *   SPIN-3  Checked mode: acquire above DISPATCH_LEVEL is C4/0x42, release at another level
+ *           C4/0x32, an AtDpcLevel or FromDpcLevel routine below it C4/0x40 or C4/0x41 (IRQL,
+ *           lock, 0).
+ *   SPIN-4  Queued waiters get the lock in the order in which they came.
+ */
+#include "kernel/ke/ke.h"
+#include "kernel/rtl/section.h"
+
+#define LOCK_FREE     0
+#define LOCK_HELD     1
+#define QUEUE_WAITING 1
+#define QUEUE_OWNER   2
+#define QUEUE_BITS    3
+
+#define VERIFIER_RELEASE_NOT_DISPATCH   0x32
+#define VERIFIER_ACQUIRE_BELOW_DISPATCH 0x40
+#define VERIFIER_RELEASE_BELOW_DISPATCH 0x41
+#define VERIFIER_ACQUIRE_ABOVE_DISPATCH 0x42
+
+static __attribute__((noinline, cold)) VOID KiLockViolation(ULONG_PTR Rule, const VOID *Lock)
+{
+    KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, Rule, KiReadIrql(), (ULONG_PTR)Lock, 0);
+}
+
+static __attribute__((noinline, cold)) VOID KiOwnerViolation(ULONG Code, PKSPIN_LOCK Lock,
+                                                             PVOID Caller)
+{
+    KeBugCheckEx(Code, (ULONG_PTR)Lock, *Lock, KiReadIrql(), (ULONG_PTR)Caller);
+}
+
+/* What the lock word holds while this processor owns it in checked mode. */
+static inline ULONG_PTR KiLockOwner(VOID)
+{
+    return (ULONG_PTR)KeGetCurrentPrcb()->CurrentThread | LOCK_HELD;
+}
+
+static inline BOOLEAN KiTryLock(PKSPIN_LOCK Lock, ULONG_PTR Owner)
+{
+    ULONG_PTR Expected = LOCK_FREE;
+    return __atomic_compare_exchange_n(Lock, &Expected, Owner, FALSE, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+/* Spins on a plain read, so that waiting does not take the cache line away from the owner. */
+static __attribute__((noinline)) VOID KiSpin(PKSPIN_LOCK Lock, ULONG_PTR Owner, PVOID Caller)
+{
+    do {
+        if (KiCheckedMode && *Lock == Owner) {
+            KiOwnerViolation(SPIN_LOCK_ALREADY_OWNED, Lock, Caller);
+        }
+        while (__atomic_load_n(Lock, __ATOMIC_RELAXED) != LOCK_FREE) {
+            if (KiCheckedMode && *Lock == Owner) {
+                KiOwnerViolation(SPIN_LOCK_ALREADY_OWNED, Lock, Caller);
+            }
+            __asm__ volatile("pause");
+        }
+    } while (!KiTryLock(Lock, Owner));
+}
+
+static inline VOID KiLock(PKSPIN_LOCK Lock, PVOID Caller)
+{
+    ULONG_PTR Owner = KiCheckedMode ? KiLockOwner() : LOCK_HELD;
+    if (!KiTryLock(Lock, Owner)) {
+        KiSpin(Lock, Owner, Caller);
+    }
+}
+
+static inline VOID KiUnlock(PKSPIN_LOCK Lock, PVOID Caller)
+{
+    if (KiCheckedMode && *Lock != KiLockOwner()) {
+        KiOwnerViolation(SPIN_LOCK_NOT_OWNED, Lock, Caller);
+    }
+    __atomic_store_n(Lock, LOCK_FREE, __ATOMIC_RELEASE);
+}
+
+VOID NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
+{
+    *SpinLock = LOCK_FREE;
+}
+EXPORT(KeInitializeSpinLock);
+
+KIRQL NTAPI KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
+{
+    KIRQL OldIrql = KiReadIrql();
+    if (KiCheckedMode && OldIrql > DISPATCH_LEVEL) {
+        KiLockViolation(VERIFIER_ACQUIRE_ABOVE_DISPATCH, SpinLock);
+    }
+    KiWriteIrql(DISPATCH_LEVEL);
+    KiLock(SpinLock, __builtin_return_address(0));
+    return OldIrql;
+}
+EXPORT(KeAcquireSpinLockRaiseToDpc);
+
+VOID NTAPI KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
+{
+    if (KiCheckedMode && KiReadIrql() != DISPATCH_LEVEL) {
+        KiLockViolation(VERIFIER_RELEASE_NOT_DISPATCH, SpinLock);
+    }
+    KiUnlock(SpinLock, __builtin_return_address(0));
+    KeLowerIrql(NewIrql);
+}
+EXPORT(KeReleaseSpinLock);
+
+VOID NTAPI KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
+{
+    if (KiCheckedMode && KiReadIrql() < DISPATCH_LEVEL) {
+        KiLockViolation(VERIFIER_ACQUIRE_BELOW_DISPATCH, SpinLock);
+    }
+    KiLock(SpinLock, __builtin_return_address(0));
+}
+EXPORT(KeAcquireSpinLockAtDpcLevel);
+
+VOID NTAPI KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock)
+{
+    if (KiCheckedMode && KiReadIrql() < DISPATCH_LEVEL) {
+        KiLockViolation(VERIFIER_RELEASE_BELOW_DISPATCH, SpinLock);
+    }
+    KiUnlock(SpinLock, __builtin_return_address(0));
+}
+EXPORT(KeReleaseSpinLockFromDpcLevel);
+
+BOOLEAN NTAPI KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
+{
+    if (KiCheckedMode && KiReadIrql() < DISPATCH_LEVEL) {
+        KiLockViolation(VERIFIER_ACQUIRE_BELOW_DISPATCH, SpinLock);
+    }
+    return KiTryLock(SpinLock, KiCheckedMode ? KiLockOwner() : LOCK_HELD);
+}
+EXPORT(KeTryToAcquireSpinLockAtDpcLevel);
+
+/* ---- in-stack queued locks ------------------------------------------------------------------- */
+
+static VOID KiLockQueued(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    PKSPIN_LOCK_QUEUE Mine = &LockHandle->LockQueue;
+    Mine->Next = NULL;
+    Mine->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_OWNER);
+    PKSPIN_LOCK_QUEUE Last =
+        (PKSPIN_LOCK_QUEUE)__atomic_exchange_n(SpinLock, (ULONG_PTR)Mine, __ATOMIC_ACQ_REL);
+    if (Last == NULL) {
+        return;
+    }
+    Mine->Lock = (PKSPIN_LOCK)((ULONG_PTR)SpinLock | QUEUE_WAITING);
+    __atomic_store_n(&Last->Next, Mine, __ATOMIC_RELEASE);
+    while (__atomic_load_n((ULONG_PTR *)&Mine->Lock, __ATOMIC_ACQUIRE) & QUEUE_WAITING) {
+        __asm__ volatile("pause");
+    }
+}
+
+static VOID KiUnlockQueued(PKLOCK_QUEUE_HANDLE LockHandle, PVOID Caller)
+{
+    PKSPIN_LOCK_QUEUE Mine = &LockHandle->LockQueue;
+    PKSPIN_LOCK SpinLock = (PKSPIN_LOCK)((ULONG_PTR)Mine->Lock & ~(ULONG_PTR)QUEUE_BITS);
+    if (KiCheckedMode && !((ULONG_PTR)Mine->Lock & QUEUE_OWNER)) {
+        KeBugCheckEx(SPIN_LOCK_NOT_OWNED, (ULONG_PTR)SpinLock, (ULONG_PTR)Mine->Lock, KiReadIrql(),
+                     (ULONG_PTR)Caller);
+    }
+    Mine->Lock = SpinLock;
+    ULONG_PTR Expected = (ULONG_PTR)Mine;
+    if (__atomic_load_n(&Mine->Next, __ATOMIC_ACQUIRE) == NULL) {
+        if (__atomic_compare_exchange_n(SpinLock, &Expected, LOCK_FREE, FALSE, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED)) {
+            return;
+        }
+        while (__atomic_load_n(&Mine->Next, __ATOMIC_ACQUIRE) == NULL) {
+            __asm__ volatile("pause"); /* the next one is between its exchange and its link */
+        }
+    }
+    __atomic_store_n((ULONG_PTR *)&Mine->Next->Lock, (ULONG_PTR)SpinLock | QUEUE_OWNER,
+                     __ATOMIC_RELEASE);
+}
+
+/* A processor that asks again for the queued lock it owns would wait for itself. */
+static VOID KiCheckQueuedOwner(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle, PVOID Caller)
+{
+    if (*SpinLock == (ULONG_PTR)&LockHandle->LockQueue) {
+        KiOwnerViolation(SPIN_LOCK_ALREADY_OWNED, SpinLock, Caller);
+    }
+}
+
+VOID NTAPI KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    KIRQL OldIrql = KiReadIrql();
+    if (KiCheckedMode) {
+        if (OldIrql > DISPATCH_LEVEL) {
+            KiLockViolation(VERIFIER_ACQUIRE_ABOVE_DISPATCH, SpinLock);
+        }
+        KiCheckQueuedOwner(SpinLock, LockHandle, __builtin_return_address(0));
+    }
+    KiWriteIrql(DISPATCH_LEVEL);
+    KiLockQueued(SpinLock, LockHandle);
+    LockHandle->OldIrql = OldIrql;
+}
+EXPORT(KeAcquireInStackQueuedSpinLock);
+
+VOID NTAPI KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    if (KiCheckedMode && KiReadIrql() != DISPATCH_LEVEL) {
+        KiLockViolation(VERIFIER_RELEASE_NOT_DISPATCH, LockHandle);
+    }
+    KiUnlockQueued(LockHandle, __builtin_return_address(0));
+    KeLowerIrql(LockHandle->OldIrql);
+}
+EXPORT(KeReleaseInStackQueuedSpinLock);
+
+VOID NTAPI KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock,
+                                                    PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    if (KiCheckedMode) {
+        if (KiReadIrql() < DISPATCH_LEVEL) {
+            KiLockViolation(VERIFIER_ACQUIRE_BELOW_DISPATCH, SpinLock);
+        }
+        KiCheckQueuedOwner(SpinLock, LockHandle, __builtin_return_address(0));
+    }
+    KiLockQueued(SpinLock, LockHandle);
+}
+EXPORT(KeAcquireInStackQueuedSpinLockAtDpcLevel);
+
+VOID NTAPI KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    if (KiCheckedMode && KiReadIrql() < DISPATCH_LEVEL) {
+        KiLockViolation(VERIFIER_RELEASE_BELOW_DISPATCH, LockHandle);
+    }
+    KiUnlockQueued(LockHandle, __builtin_return_address(0));
+}
+EXPORT(KeReleaseInStackQueuedSpinLockFromDpcLevel);
