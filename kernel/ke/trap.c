@@ -1,0 +1,150 @@
+/*
+ * trap.c - what happens after trap.S built a frame: exceptions become page faults or bug checks,
+ * interrupts run their routine at the IRQL of their vector.
+ *
+ *   TRAP-1  The routine of vector v runs at IRQL v >> 4 with interrupts enabled, and CR8 is what it
+ *           was when it returns.
+ *   TRAP-2  A page fault runs with interrupts as the faulting code had them, at its IRQL.
+ *   TRAP-3  Software vectors (0x1F, 0x2F) are acknowledged before their routine, so that a
+ *           request made inside it is not lost; device vectors after it, so that a level line
+ *           cannot storm.
+ */
+#include "kernel/hal/hal.h"
+#include "kernel/ke/ke.h"
+
+#define VECTOR_DIVIDE             0
+#define VECTOR_NMI                2
+#define VECTOR_DOUBLE_FAULT       8
+#define VECTOR_GENERAL_PROTECTION 13
+#define VECTOR_PAGE_FAULT         14
+#define VECTOR_MACHINE_CHECK      18
+#define VECTOR_FAIL_FAST          0x29
+#define VECTOR_COUNT              256
+#define EFLAGS_IF                 0x200
+
+typedef struct _KI_VECTOR {
+    KI_INTERRUPT_ROUTINE *Routine;
+    PVOID Context;
+} KI_VECTOR;
+
+static KI_VECTOR KiVectors[VECTOR_COUNT];
+static KI_PAGE_FAULT_ROUTINE *KiPageFaultRoutine;
+ULONG64 KiSpuriousInterrupts;
+
+VOID KiRegisterPageFaultRoutine(KI_PAGE_FAULT_ROUTINE *Routine)
+{
+    KiPageFaultRoutine = Routine;
+}
+
+VOID KiConnectVector(UCHAR Vector, KI_INTERRUPT_ROUTINE *Routine, PVOID Context)
+{
+    KiVectors[Vector] = (KI_VECTOR){Routine, Context};
+}
+
+/*
+ * The NTSTATUS that NT reports for a processor exception; 0: no exception but an unexpected trap.
+ */
+static NTSTATUS KiExceptionCode(ULONG64 Vector)
+{
+    switch (Vector) {
+    case VECTOR_DIVIDE: return STATUS_INTEGER_DIVIDE_BY_ZERO;
+    case 1: return STATUS_SINGLE_STEP;
+    case 3: return STATUS_BREAKPOINT;
+    case 4: return STATUS_INTEGER_OVERFLOW;
+    case 5: return STATUS_ARRAY_BOUNDS_EXCEEDED;
+    case 6: return STATUS_ILLEGAL_INSTRUCTION;
+    case VECTOR_GENERAL_PROTECTION: return STATUS_ACCESS_VIOLATION;
+    case 16: return STATUS_FLOAT_INVALID_OPERATION;
+    case 17: return STATUS_DATATYPE_MISALIGNMENT;
+    case 19: return STATUS_FLOAT_MULTIPLE_TRAPS;
+    default: return 0;
+    }
+}
+
+static VOID KiDispatchPageFault(PKTRAP_FRAME Frame)
+{
+    PVOID Address = (PVOID)Frame->FaultAddress;
+    NTSTATUS Status = STATUS_ACCESS_VIOLATION;
+    if (KiPageFaultRoutine != NULL) {
+        if (Frame->EFlags & EFLAGS_IF) {
+            __asm__ volatile("sti");
+        }
+        Status = KiPageFaultRoutine(Frame->ErrorCode, Address, Frame);
+        __asm__ volatile("cli");
+    }
+    if (!NT_SUCCESS(Status)) {
+        ULONG_PTR Access = Frame->ErrorCode & PF_FETCH ? 8 : Frame->ErrorCode & PF_WRITE ? 1 : 0;
+        KiBugCheck(KMODE_EXCEPTION_NOT_HANDLED, (ULONG_PTR)(LONG_PTR)Status, Frame->Rip, Access,
+                   Frame->FaultAddress, Frame);
+    }
+}
+
+/* __fastfail: the code is in ECX. */
+static DECLSPEC_NORETURN VOID KiFailFast(PKTRAP_FRAME Frame)
+{
+    static EXCEPTION_RECORD Record;
+    Record.ExceptionCode = STATUS_STACK_BUFFER_OVERRUN;
+    Record.ExceptionAddress = (PVOID)Frame->Rip;
+    Record.NumberParameters = 1;
+    Record.ExceptionInformation[0] = (ULONG)Frame->Rcx;
+    KiBugCheck(KERNEL_SECURITY_CHECK_FAILURE, (ULONG)Frame->Rcx, (ULONG_PTR)Frame,
+               (ULONG_PTR)&Record, 0, Frame);
+}
+
+VOID KiDispatchTrap(PKTRAP_FRAME Frame)
+{
+    Frame->PreviousIrql = KiReadIrql();
+    if (Frame->Vector == VECTOR_PAGE_FAULT) {
+        KiDispatchPageFault(Frame);
+        return;
+    }
+    if (Frame->Vector == VECTOR_FAIL_FAST) {
+        KiFailFast(Frame);
+    }
+    if (Frame->Vector == VECTOR_NMI) {
+        KiBugCheck(NMI_HARDWARE_FAILURE, 0x4F4454, 0, 0, 0, Frame);
+    }
+    if (Frame->Vector == VECTOR_MACHINE_CHECK) {
+        KiBugCheck(MACHINE_CHECK_EXCEPTION, 0, 0, 0, 0, Frame);
+    }
+    NTSTATUS Code = KiExceptionCode(Frame->Vector);
+    if (Code == 0) {
+        /* The rest is ours: for a double fault CR2 is what the processor could not push to. */
+        KiBugCheck(UNEXPECTED_KERNEL_MODE_TRAP, Frame->Vector,
+                   Frame->Vector == VECTOR_DOUBLE_FAULT ? Frame->FaultAddress : 0, Frame->Rip,
+                   Frame->Rsp, Frame);
+    }
+    /* A general protection fault has no address: NT reports a read of address -1. */
+    BOOLEAN Protection = Frame->Vector == VECTOR_GENERAL_PROTECTION;
+    KiBugCheck(KMODE_EXCEPTION_NOT_HANDLED, (ULONG_PTR)(LONG_PTR)Code, Frame->Rip, 0,
+               Protection ? ~(ULONG_PTR)0 : 0, Frame);
+}
+
+VOID KiDispatchInterrupt(PKTRAP_FRAME Frame)
+{
+    UCHAR Vector = (UCHAR)Frame->Vector;
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    KI_VECTOR *Entry = &KiVectors[Vector];
+
+    Frame->PreviousIrql = KiReadIrql();
+    if (Vector == SPURIOUS_VECTOR || Entry->Routine == NULL) {
+        KiSpuriousInterrupts++;
+        if (Vector != SPURIOUS_VECTOR) {
+            HalpEndOfInterrupt();
+        }
+        return;
+    }
+    BOOLEAN Software = Vector == APC_VECTOR || Vector == DPC_VECTOR;
+    Prcb->InterruptCount++;
+    KiWriteIrql(Vector >> 4);
+    if (Software) {
+        HalpEndOfInterrupt();
+    }
+    __asm__ volatile("sti" : : : "memory");
+    Entry->Routine(Frame, Entry->Context);
+    __asm__ volatile("cli" : : : "memory");
+    if (!Software) {
+        HalpEndOfInterrupt();
+    }
+    KiWriteIrql((KIRQL)Frame->PreviousIrql);
+}
