@@ -1,0 +1,81 @@
+/*
+ * symbols.c - names for addresses, and the call chain, for bug checks and the monitor.
+ *
+ * The table is the kernel's own: tools/ksyms.py puts it into .ksyms after the first link. The chain
+ * follows frame pointers, and believes nothing: a frame must lie on a mapped page above the one
+ * before.
+ */
+#include "kernel/ke/ke.h"
+#include "kernel/rtl/rtl.h"
+
+#define MAX_FRAMES     32
+#define MAX_STACK_SPAN 0x10000 /* a frame further away than this is no caller */
+
+typedef struct _KI_SYMBOL {
+    ULONG Offset; /* from KiImageStart */
+    ULONG Name;   /* offset into the names */
+} KI_SYMBOL;
+
+typedef struct _KI_SYMBOL_TABLE {
+    ULONG Count;
+    ULONG Reserved;
+    KI_SYMBOL Symbols[];
+} KI_SYMBOL_TABLE;
+
+extern const KI_SYMBOL_TABLE KiSymbolTable;
+extern CHAR KiImageStart[], KiInitStart[], KiInitTextEnd[], KiTextStart[], KiTextEnd[];
+
+BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size)
+{
+    const KI_SYMBOL_TABLE *Table = &KiSymbolTable;
+    PCHAR Byte = Address;
+    if (!(Byte >= KiTextStart && Byte < KiTextEnd) &&
+        !(Byte >= KiInitStart && Byte < KiInitTextEnd)) {
+        return FALSE;
+    }
+    ULONG Offset = (ULONG)(Byte - KiImageStart);
+    ULONG Low = 0, High = Table->Count;
+    while (Low < High) { /* first symbol above Offset */
+        ULONG Middle = (Low + High) / 2;
+        if (Table->Symbols[Middle].Offset <= Offset) {
+            Low = Middle + 1;
+        } else {
+            High = Middle;
+        }
+    }
+    if (Low == 0) {
+        return FALSE;
+    }
+    const KI_SYMBOL *Symbol = &Table->Symbols[Low - 1];
+    const CHAR *Names = (const CHAR *)&Table->Symbols[Table->Count];
+    _snprintf(Buffer, Size, "%s+0x%x", Names + Symbol->Name, Offset - Symbol->Offset);
+    Buffer[Size - 1] = '\0';
+    return TRUE;
+}
+
+static VOID KiPrintFrame(ULONG Index, ULONG64 Rip)
+{
+    CHAR Text[96];
+    BOOLEAN Known = KiSymbolise((PVOID)Rip, Text, sizeof(Text)) ||
+                    KiDescribeAddress((PVOID)Rip, Text, sizeof(Text));
+    DbgPrint("%2u %016I64x %s\n", Index, Rip, Known ? Text : "(no function of the kernel)");
+}
+
+VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp)
+{
+    KiPrintFrame(0, Rip);
+    for (ULONG i = 1; i < MAX_FRAMES; i++) {
+        const ULONG64 *Frame = (const ULONG64 *)Rbp;
+        if (Rbp % 8 != 0 || !MmIsAddressValid((PVOID)Frame) ||
+            !MmIsAddressValid((PVOID)(Frame + 1)) || Frame[1] == 0) {
+            return;
+        }
+        KiPrintFrame(i, Frame[1]);
+        ULONG64 Next = Frame[0];
+        /* A lower frame is legal only where the chain changes stacks (DPC, bug check). */
+        if (Next == Rbp || (Next > Rbp && Next - Rbp > MAX_STACK_SPAN)) {
+            return;
+        }
+        Rbp = Next;
+    }
+}
