@@ -1,0 +1,176 @@
+/*
+ * run.c - runs the in-kernel tests and prints TAP, for the command line and the monitor.
+ *
+ * One top-level point a test; failed assertions are comment lines before it. The plan comes first,
+ * so that a run that is cut off can never look complete. Outcomes are counted here; crash and
+ * time-out are for the host to see.
+ */
+#include "kernel/hal/hal.h"
+#include "kernel/ke/ke.h"
+#include "kernel/rtl/rtl.h"
+#include "tests/test.h"
+
+BOOT_OPTION(Test, "test", "test=GLOB[,GLOB]  run these tests and leave with a verdict");
+BOOT_OPTION(Crash, "crash", "crash=NAME  run one crash test, which must bug check");
+BOOT_OPTION(Bench, "bench", "bench=GLOB  measure and leave");
+
+static struct {
+    ULONG Failures; /* of the running test */
+    const CHAR *SkipReason;
+    const BENCH_ENTRY *Bench;
+} TestState;
+
+BOOLEAN TestCompare(ULONG64 Actual, TEST_RELATION Relation, ULONG64 Expected, const CHAR *Text,
+                    const CHAR *File, ULONG Line)
+{
+    static const CHAR *const Words[] = {"==", "!=", "<", "<=", ">", ">="};
+    BOOLEAN Holds[] = {Actual == Expected, Actual != Expected,
+                       Actual<Expected, Actual <= Expected, Actual> Expected, Actual >= Expected};
+    if (!Holds[Relation]) {
+        TestState.Failures++;
+        DbgPrint("%s:%u: %s: 0x%I64x should be %s 0x%I64x\n", File, Line, Text, Actual,
+                 Words[Relation], Expected);
+    }
+    return Holds[Relation];
+}
+
+VOID TestSkip(const CHAR *Why)
+{
+    TestState.SkipReason = Why;
+}
+
+VOID TestAnnounce(const CHAR *Name, ULONG64 Value)
+{
+    DbgPrint("value %s 0x%016I64X\n", Name, Value);
+}
+
+/* Globs is a list of patterns between commas; an empty one chooses everything. */
+static BOOLEAN TestIsChosen(const CHAR *Globs, const CHAR *Name)
+{
+    CHAR One[128];
+    do {
+        SIZE_T Length = 0;
+        while (Globs[Length] != '\0' && Globs[Length] != ',') {
+            Length++;
+        }
+        if (Length < sizeof(One)) {
+            memcpy(One, Globs, Length);
+            One[Length] = '\0';
+            if (Length == 0 || RtlpMatchGlob(One, Name)) {
+                return TRUE;
+            }
+        }
+        Globs += Length;
+    } while (*Globs++ == ',');
+    return FALSE;
+}
+
+/* The quick suite leaves slow tests out, unless the pattern names them without a bare "*". */
+static BOOLEAN TestIsSelected(const TEST_ENTRY *Entry, const CHAR *Globs)
+{
+    if ((Entry->Flags & TEST_SLOW) && (Globs[0] == '\0' || strcmp(Globs, "*") == 0)) {
+        return FALSE;
+    }
+    return TestIsChosen(Globs, Entry->Name);
+}
+
+/*
+ * Runs one test; TRUE when it passed. What a test leaves behind at a raised IRQL is a failure of
+ * its own.
+ */
+static BOOLEAN TestRunOne(const TEST_ENTRY *Entry, ULONG Number)
+{
+    KIRQL Irql = KiReadIrql();
+    TestState.Failures = 0;
+    TestState.SkipReason = NULL;
+    Entry->Routine();
+    CHECK_EQ(KiReadIrql(), Irql);
+    KiWriteIrql(Irql);
+    if (TestState.Failures != 0) {
+        RtlpPrintRaw("not ok %u - %s\n", Number, Entry->Name);
+        return FALSE;
+    }
+    if (TestState.SkipReason != NULL) {
+        RtlpPrintRaw("ok %u - %s # SKIP %s\n", Number, Entry->Name, TestState.SkipReason);
+    } else {
+        RtlpPrintRaw("ok %u - %s\n", Number, Entry->Name);
+    }
+    return TRUE;
+}
+
+ULONG TestRunGlob(const CHAR *Globs)
+{
+    ULONG Planned = 0, Number = 0, Failed = 0;
+    for (const TEST_ENTRY *Entry = TestTable; Entry < TestTableEnd; Entry++) {
+        Planned += TestIsSelected(Entry, Globs);
+    }
+    RtlpPrintRaw("1..%u\n", Planned);
+    for (const TEST_ENTRY *Entry = TestTable; Entry < TestTableEnd; Entry++) {
+        if (TestIsSelected(Entry, Globs)) {
+            Failed += !TestRunOne(Entry, ++Number);
+        }
+    }
+    DbgPrint("%u of %u tests passed\n", Planned - Failed, Planned);
+    return Failed;
+}
+
+static ULONG TestRunCrash(const CHAR *Name)
+{
+    for (const CRASH_ENTRY *Entry = CrashTable; Entry < CrashTableEnd; Entry++) {
+        if (strcmp(Entry->Name, Name) == 0) {
+            DbgPrint("crash test %s: expects bug check %s\n", Name, Entry->Expected);
+            Entry->Routine();
+            DbgPrint("crash test returned without a bug check\n");
+            return 1;
+        }
+    }
+    DbgPrint("no crash test has the name '%s'\n", Name);
+    return 1;
+}
+
+static VOID TestPrintBench(const CHAR *Suffix, const CHAR *Goal, ULONG64 Ticks, ULONG64 Count)
+{
+    ULONG64 Hundredths = Count ? (Ticks * 100 + Count / 2) / Count : 0;
+    DbgPrint("bench\t%s%s%s\t%I64u.%02u\t%s\t%s\n", TestState.Bench->Name, *Suffix ? "/" : "",
+             Suffix, Hundredths / 100, (ULONG)(Hundredths % 100), TestState.Bench->Unit, Goal);
+}
+
+VOID TestBenchReport(ULONG64 Ticks, ULONG64 Count)
+{
+    TestPrintBench("", TestState.Bench->Goal, Ticks, Count);
+}
+
+VOID TestBenchReportAs(const CHAR *Suffix, ULONG64 Ticks, ULONG64 Count)
+{
+    TestPrintBench(Suffix, "", Ticks, Count);
+}
+
+static ULONG TestRunBenches(const CHAR *Globs)
+{
+    ULONG Run = 0;
+    for (const BENCH_ENTRY *Entry = BenchTable; Entry < BenchTableEnd; Entry++) {
+        if (TestIsChosen(Globs, Entry->Name)) {
+            TestState.Bench = Entry;
+            Entry->Routine();
+            Run++;
+        }
+    }
+    if (Run == 0) {
+        DbgPrint("no bench matches '%s'\n", Globs);
+    }
+    return Run == 0;
+}
+
+ULONG TestRunSelected(VOID)
+{
+    const CHAR *Crash = KiGetBootOption("crash");
+    const CHAR *Bench = KiGetBootOption("bench");
+    const CHAR *Test = KiGetBootOption("test");
+    if (Crash != NULL) {
+        return TestRunCrash(Crash);
+    }
+    if (Bench != NULL) {
+        return TestRunBenches(Bench);
+    }
+    return TestRunGlob(Test ? Test : "*");
+}
