@@ -24,7 +24,7 @@ CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-builtin-printf -mno-red-zone -mg
     -fno-strict-aliasing -fshort-wchar -mms-bitfields -ffunction-sections \
     -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) -Iinclude -I.
 LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack --build-id=none \
-    --orphan-handling=error --fatal-warnings -T linker.ld
+    --fatal-warnings -T linker.ld
 
 ifeq ($(V),1)
 say =
@@ -122,4 +122,5 @@ $(BUILD)/host/%_test: tests/host/%_test.c | setup-test
 	    $(shell sed -n '1s|^/\* sources: \(.*\) \*/$$|\1|p' $<)
 
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(OBJECTS:.o=.d) $(HOST_TESTS:=.d)

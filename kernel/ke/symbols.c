@@ -23,6 +23,7 @@ typedef struct _KI_SYMBOL_TABLE {
 } KI_SYMBOL_TABLE;
 
 extern const KI_SYMBOL_TABLE KiSymbolTable;
+extern CHAR KiDataStart[], KiDataEnd[];
 extern CHAR KiImageStart[], KiInitStart[], KiInitTextEnd[], KiTextStart[], KiTextEnd[];
 
 BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size)
@@ -53,10 +54,27 @@ BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size)
     return TRUE;
 }
 
+static KI_ADDRESS_PROBE *KiAddressProbe;
+
+VOID KiRegisterAddressProbe(KI_ADDRESS_PROBE *Probe)
+{
+    KiAddressProbe = Probe;
+}
+
+static BOOLEAN KiMayRead(PVOID Address)
+{
+    if (KiAddressProbe != NULL) {
+        return KiAddressProbe(Address);
+    }
+    return (PCHAR)Address >= KiDataStart && (PCHAR)Address < KiDataEnd;
+}
+
+/* A return address is looked up one byte earlier: a call that never returns may be a routine's end. */
 static VOID KiPrintFrame(ULONG Index, ULONG64 Rip)
 {
     CHAR Text[96];
-    BOOLEAN Known = KiSymbolise((PVOID)Rip, Text, sizeof(Text)) ||
+    ULONG64 Inside = Index == 0 ? Rip : Rip - 1;
+    BOOLEAN Known = KiSymbolise((PVOID)Inside, Text, sizeof(Text)) ||
                     KiDescribeAddress((PVOID)Rip, Text, sizeof(Text));
     DbgPrint("%2u %016I64x %s\n", Index, Rip, Known ? Text : "(no function of the kernel)");
 }
@@ -66,8 +84,8 @@ VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp)
     KiPrintFrame(0, Rip);
     for (ULONG i = 1; i < MAX_FRAMES; i++) {
         const ULONG64 *Frame = (const ULONG64 *)Rbp;
-        if (Rbp % 8 != 0 || !MmIsAddressValid((PVOID)Frame) ||
-            !MmIsAddressValid((PVOID)(Frame + 1)) || Frame[1] == 0) {
+        if (Rbp % 8 != 0 || !KiMayRead((PVOID)Frame) || !KiMayRead((PVOID)(Frame + 1)) ||
+            Frame[1] == 0) {
             return;
         }
         KiPrintFrame(i, Frame[1]);
