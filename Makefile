@@ -17,7 +17,7 @@ OBJECTS := $(SOURCES:%=$(BUILD)/obj/%.o)
 ELF := $(BUILD)/tarn.elf
 
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wundef \
-    -Wpointer-arith -Wwrite-strings -Wold-style-definition
+    -Wpointer-arith -Wwrite-strings -Wold-style-definition -Wno-multichar
 CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-builtin-printf -mno-red-zone -mgeneral-regs-only \
     -mcmodel=kernel -fno-pic -fno-pie -fno-omit-frame-pointer -fno-optimize-sibling-calls \
     -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -fno-common \
@@ -112,7 +112,7 @@ $(ELF): $(OBJECTS) $(BUILD)/full.ksyms.o linker.ld
 # The cores that also compile for Linux: each tests/host/X_test.c names its sources in its first line.
 HOST_TESTS := $(patsubst tests/host/%.c,$(BUILD)/host/%,$(wildcard tests/host/*_test.c))
 HOST_CFLAGS := -std=gnu17 -g -O1 -fshort-wchar -mms-bitfields -fno-strict-aliasing \
-    -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -DTARN_HOST -Iinclude -I.
+    -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wno-multichar -DTARN_HOST -Iinclude -I.
 
 host-tests: setup-test $(HOST_TESTS)
 
