@@ -1,0 +1,50 @@
+/*
+ * wdm_work.h - work items: routines that a system worker thread calls later. Part of wdm.h.
+ *
+ * The way down from DISPATCH_LEVEL: what may not be done in a DPC is queued and done at
+ * PASSIVE_LEVEL.
+ */
+#pragma once
+
+#include <ntdef.h>
+
+/* Runs at PASSIVE_LEVEL and returns there. The item is the caller's again when it begins. */
+typedef VOID NTAPI WORKER_THREAD_ROUTINE(PVOID Parameter);
+typedef WORKER_THREAD_ROUTINE *PWORKER_THREAD_ROUTINE;
+
+typedef enum _WORK_QUEUE_TYPE {
+    CriticalWorkQueue,
+    DelayedWorkQueue,
+    HyperCriticalWorkQueue,
+    NormalWorkQueue,
+    BackgroundWorkQueue,
+    RealTimeWorkQueue,
+    SuperCriticalWorkQueue,
+    MaximumWorkQueue,
+} WORK_QUEUE_TYPE;
+
+typedef struct _WORK_QUEUE_ITEM {
+    LIST_ENTRY List; /* List.Flink is NULL while the item is not queued */
+    PWORKER_THREAD_ROUTINE WorkerRoutine;
+    PVOID Parameter;
+} WORK_QUEUE_ITEM, *PWORK_QUEUE_ITEM;
+_Static_assert(sizeof(WORK_QUEUE_ITEM) == 32 && offsetof(WORK_QUEUE_ITEM, WorkerRoutine) == 16,
+               "driver ABI");
+
+/* Prepares an item (nonpageable) that is not queued. Any IRQL. DDI wdm ExInitializeWorkItem. */
+FORCEINLINE VOID ExInitializeWorkItem(PWORK_QUEUE_ITEM Item, PWORKER_THREAD_ROUTINE Routine,
+                                      PVOID Context)
+{
+    Item->List.Flink = NULL;
+    Item->WorkerRoutine = Routine;
+    Item->Parameter = Context;
+}
+
+/*
+ * Queues an item; its routine runs once. Items run in the order of arrival, whatever their
+ * QueueType, until worker threads exist (milestone 2 of 6, threads). IRQL <= DISPATCH_LEVEL. Bug
+ * checks, when the item's turn comes: 0x96 (item, queue, queue, routine) an item that was
+ * initialised again while it was queued; 0xE1 (routine, IRQL, parameter, item) a routine that
+ * returned above PASSIVE_LEVEL. DDI wdm ExQueueWorkItem.
+ */
+VOID NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType);
