@@ -54,6 +54,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     KiInitializeProcessor();
     KiReadLoaderData(Road, LoaderData);
     KiParseCommandLine(KiBootInformation.CommandLine);
+    RtlpInitializeLog();
     KiGreet();
     KiReportUnknownWords();
     HalpInitializeApic();
