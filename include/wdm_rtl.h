@@ -186,7 +186,7 @@ BOOLEAN NTAPI RtlAreBitsSet(const RTL_BITMAP *BitMapHeader, ULONG StartingIndex,
 /*
  * The first bit of a run of NumberToFind bits of that value; RTL_BITMAP_NOT_FOUND when there is
  * none. The search begins at HintIndex and, if need be, once more at 0; a hint past the end counts
- * as 0. 0 bits are found at the hint rounded down to a multiple of 8. DDI wdm RtlFindClearBits.
+ * as 0. No bits are found at the hint. DDI wdm RtlFindClearBits.
  */
 ULONG NTAPI RtlFindClearBits(const RTL_BITMAP *BitMapHeader, ULONG NumberToFind, ULONG HintIndex);
 ULONG NTAPI RtlFindSetBits(const RTL_BITMAP *BitMapHeader, ULONG NumberToFind, ULONG HintIndex);

@@ -7,6 +7,11 @@
 
 #include <wdm.h>
 
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* Stores Word Count times from To on; Count is not 0. */
+VOID RtlpFillWords(PVOID To, ULONG64 Word, SIZE_T Count);
+
 /* ---- the formatter --------------------------------------------------------------------------- */
 
 /* Takes formatted text piece by piece, in CHARs or WCHARs; Text has no terminator. */
