@@ -8,7 +8,7 @@
  *
  * The parts: wdm_ke.h IRQL, locks, DPCs, bug check, time; wdm_ex.h pools; wdm_mm.h memory and MDLs;
  * wdm_rtl.h memory blocks, lists, bitmaps; wdm_string.h strings; wdm_dbg.h printing;
- * wdm_hal.h interlocked operations, ports and registers.
+ * wdm_hal.h interlocked operations, ports and registers; wdm_work.h work items.
  */
 #pragma once
 
@@ -22,3 +22,4 @@
 #include <wdm_rtl.h>
 #include <wdm_string.h>
 #include <wdm_dbg.h>
+#include <wdm_work.h>
