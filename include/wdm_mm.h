@@ -92,3 +92,35 @@ PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress);
  * DDI.
  */
 BOOLEAN NTAPI MmIsAddressValid(PVOID VirtualAddress);
+
+/* How a mapping is cached. */
+typedef enum _MEMORY_CACHING_TYPE {
+    MmNonCached,
+    MmCached,
+    MmWriteCombined,
+    MmHardwareCoherentCached,
+    MmNonCachedUnordered,
+    MmUSWCCached,
+    MmMaximumCacheType,
+    MmNotMapped = -1,
+} MEMORY_CACHING_TYPE;
+
+/*
+ * Maps NumberOfBytes of physical address space into system space: readable, writable, not
+ * executable. Only MmCached is cached (write-combining is not: uncached is the stronger promise);
+ * RAM of the page lists always is. NULL for no bytes, for addresses past 2^48, for the kernel's own
+ * image, and when address space runs out. <= DISPATCH_LEVEL. DDI wdm MmMapIoSpace.
+ */
+PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
+                         MEMORY_CACHING_TYPE CacheType);
+/*
+ * Undoes MmMapIoSpace, with its result and its length. Bug check 0xDA: 3 (0, 0, address) no mapping
+ * starts there, 2 (0, pages mapped, pages asked) another length. <= DISPATCH_LEVEL. DDI wdm
+ * MmUnmapIoSpace.
+ */
+VOID NTAPI MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes);
+
+/* Where user space ends and system space begins. DDI: MmGetSystemRangeStart, ProbeForRead. */
+extern PVOID MmSystemRangeStart;
+extern PVOID MmHighestUserAddress;
+extern ULONG64 MmUserProbeAddress; /* the first address that a user pointer may not have */
