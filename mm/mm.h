@@ -30,7 +30,7 @@
 #define MI_SLOT_BYTES      0x8000000000ULL /* 512 GiB: one entry of the top level */
 #define MI_SLOT_PAGES      (MI_SLOT_BYTES / PAGE_SIZE)
 #define MI_DIRECT_MAP_SIZE (4 * MI_SLOT_BYTES)
-#define MI_USER_PROBE      0x00007FFFFFFF0000ULL
+#define MI_USER_END        0x0000800000000000ULL /* behind the last canonical user address */
 
 /* What an address is by its place alone; says nothing about whether anything is mapped there. */
 typedef enum _MI_VA_KIND {
@@ -59,7 +59,7 @@ MI_VA_KIND MiAddressKind(PVOID Address);
 /* "paged pool" and the like, for people. */
 const CHAR *MiKindName(MI_VA_KIND Kind);
 
-/* ---- pool page supply (poolpages.c), for mm/pool ---------------------------------------------- */
+/* ---- pool page supply (poolpages.c), for mm/pool --------------------------------------------- */
 
 /*
  * Pages adjacent pages for a pool, NULL when address space, physical memory or commit run short.
@@ -80,3 +80,432 @@ PVOID MiAllocatePoolPages(POOL_TYPE PoolType, SIZE_T Pages);
 SIZE_T MiFreePoolPages(PVOID Va);
 /* Pages of the allocation that starts at Va, 0 when none does. Same IRQL. */
 SIZE_T MiQueryPoolPages(PVOID Va);
+
+/* ---- page table entries (contract 3.6) ------------------------------------------------------- */
+
+typedef struct _MMPTE_HARDWARE {
+    ULONG64 Valid : 1;
+    ULONG64 Dirty1 : 1; /* what the processor takes for "may be written" */
+    ULONG64 Owner : 1;  /* user mode may touch it */
+    ULONG64 WriteThrough : 1;
+    ULONG64 CacheDisable : 1;
+    ULONG64 Accessed : 1;
+    ULONG64 Dirty : 1;
+    ULONG64 LargePage : 1;
+    ULONG64 Global : 1;
+    ULONG64 CopyOnWrite : 1;
+    ULONG64 Prototype : 1;
+    ULONG64 Write : 1; /* what the memory manager takes for "may be written" */
+    ULONG64 PageFrameNumber : 36;
+    ULONG64 ReservedForHardware : 4;
+    ULONG64 SoftwareWsIndex : 11;
+    ULONG64 NoExecute : 1;
+} MMPTE_HARDWARE;
+
+/* Not valid, not in transition: demand zero (no page file, offset 0), or where the contents are. */
+typedef struct _MMPTE_SOFTWARE {
+    ULONG64 Valid : 1;
+    ULONG64 PageFileLow : 4; /* number of the paging file */
+    ULONG64 Protection : 5;  /* MM_...; 0: no access, the address means nothing */
+    ULONG64 Prototype : 1;
+    ULONG64 Transition : 1;
+    ULONG64 UsedPageTableEntries : 10;
+    ULONG64 Reserved : 10;
+    ULONG64 PageFileHigh : 32; /* page offset in the paging file */
+} MMPTE_SOFTWARE;
+
+typedef struct _MMPTE_TRANSITION {
+    ULONG64 Valid : 1;
+    ULONG64 Write : 1;
+    ULONG64 Owner : 1;
+    ULONG64 WriteThrough : 1;
+    ULONG64 CacheDisable : 1;
+    ULONG64 Protection : 5;
+    ULONG64 Prototype : 1;
+    ULONG64 Transition : 1;
+    ULONG64 PageFrameNumber : 36;
+    ULONG64 Unused : 16;
+} MMPTE_TRANSITION;
+
+typedef struct _MMPTE_PROTOTYPE {
+    ULONG64 Valid : 1;
+    ULONG64 Unused0 : 7;
+    ULONG64 ReadOnly : 1;
+    ULONG64 Unused1 : 1;
+    ULONG64 Prototype : 1;
+    ULONG64 Protection : 5;
+    LONG64 ProtoAddress : 48;
+} MMPTE_PROTOTYPE;
+
+typedef struct _MMPTE_LIST {
+    ULONG64 Valid : 1;
+    ULONG64 OneEntry : 1;
+    ULONG64 Unused0 : 8;
+    ULONG64 Prototype : 1;
+    ULONG64 Transition : 1;
+    ULONG64 Unused1 : 20;
+    ULONG64 NextEntry : 32;
+} MMPTE_LIST;
+
+typedef union _MMPTE {
+    ULONG64 Long;
+    MMPTE_HARDWARE Hard;
+    MMPTE_SOFTWARE Soft;
+    MMPTE_TRANSITION Trans;
+    MMPTE_PROTOTYPE Proto;
+    MMPTE_LIST List;
+} MMPTE, *PMMPTE;
+_Static_assert(sizeof(MMPTE) == 8, "contract 3.6; the bits are held by the test mm/pte/formats");
+
+/* Protections of a software PTE, as NT numbers them. */
+#define MM_READONLY          1
+#define MM_EXECUTE_READ      3
+#define MM_READWRITE         4
+#define MM_EXECUTE_READWRITE 6
+#define MM_NOCACHE           8 /* added to one of the others */
+
+#define MI_PTES_PER_TABLE  512
+#define MI_LARGE_PAGE_SIZE 0x200000ULL
+#define MI_SELF_MAP_SLOT   0x1ED
+#define MI_TOP_LEVEL       4 /* levels of page tables: 4 PXE, 3 PPE, 2 PDE, 1 PTE */
+
+static inline PMMPTE MiGetPteAddress(PCVOID Va)
+{
+    return (PMMPTE)(MI_PTE_BASE + (((ULONG_PTR)Va >> 9) & 0x7FFFFFFFF8ULL));
+}
+static inline PMMPTE MiGetPdeAddress(PCVOID Va)
+{
+    return MiGetPteAddress(MiGetPteAddress(Va));
+}
+static inline PMMPTE MiGetPpeAddress(PCVOID Va)
+{
+    return MiGetPteAddress(MiGetPdeAddress(Va));
+}
+static inline PMMPTE MiGetPxeAddress(PCVOID Va)
+{
+    return MiGetPteAddress(MiGetPpeAddress(Va));
+}
+/* The first address that a PTE maps. */
+static inline PVOID MiPteToAddress(PMMPTE Pte)
+{
+    return (PVOID)((LONG_PTR)((ULONG_PTR)Pte << 25) >> 16);
+}
+
+/* What the processor finds for an address, level by level from the top. */
+typedef struct _MI_WALK {
+    PMMPTE Entry; /* the first that is not valid, a large page's PDE, or the PTE */
+    MMPTE Value;  /* its contents when it was read */
+    ULONG Level;  /* 4..1 */
+    BOOLEAN Valid;
+    BOOLEAN Writable;  /* all levels together */
+    BOOLEAN NoExecute; /* any level */
+} MI_WALK, *PMI_WALK;
+
+/* The entry of Va at Level (1..4) through the self map; those above it must be valid. */
+PMMPTE MiEntryAddress(PCVOID Va, ULONG Level);
+/* Any canonical address, any IRQL; touches page tables only. */
+VOID MiWalkTables(PCVOID Va, PMI_WALK Walk);
+/* A valid PTE: supervisor, global, accessed and (if writable) dirty. */
+MMPTE MiMakeValidPte(PFN_NUMBER Pfn, ULONG Protection);
+/* The entry of a higher level that points at the page table in page Pfn. */
+MMPTE MiMakeTableEntry(PFN_NUMBER Pfn);
+extern SIZE_T MiPageTablePages; /* made since start-up */
+/* A software PTE of a page that is zero until touched. */
+MMPTE MiMakeDemandZeroPte(ULONG Protection);
+/* Stores a PTE in one access, as the processor may read it meanwhile. */
+static inline VOID MiWritePte(PMMPTE Pte, MMPTE Value)
+{
+    __atomic_store_n(&Pte->Long, Value.Long, __ATOMIC_RELEASE);
+}
+static inline MMPTE MiReadPte(const MMPTE *Pte)
+{
+    return (MMPTE){__atomic_load_n(&Pte->Long, __ATOMIC_ACQUIRE)};
+}
+/*
+ * Makes sure that page tables exist for Pages pages from Va on, charging commit for new ones; FALSE
+ * when memory or commit run out (tables made so far stay). Page tables of system space are never
+ * taken away. <= DISPATCH_LEVEL.
+ */
+BOOLEAN MiCreatePageTables(PVOID Va, SIZE_T Pages);
+/*
+ * Maps an allocated page that has no mapping yet: the entry becomes its PteAddress and first share.
+ */
+VOID MiMapPage(PMMPTE Pte, PFN_NUMBER Pfn, ULONG Protection);
+/*
+ * Backs Pages reserved pages from Va on with memory of undefined contents; FALSE (and nothing
+ * backed) when it runs out. The caller has charged commit.
+ */
+BOOLEAN MiBackPages(PVOID Va, SIZE_T Pages, ULONG Protection);
+/*
+ * Unmaps Pages pages from Va on, whatever state their PTEs are in, and frees the pages behind them;
+ * all PTEs are zero then and no processor remembers them. Returns how many pages were freed.
+ */
+SIZE_T MiUnmapAndFreePages(PVOID Va, SIZE_T Pages);
+/*
+ * Unmaps Pages pages from Va on that are not the page lists' business: device registers, shared
+ * pages.
+ */
+VOID MiUnmapForeignPages(PVOID Va, SIZE_T Pages);
+/* Makes this processor forget its translations of Pages pages from Va on. */
+VOID MiFlushTlb(PVOID Va, SIZE_T Pages);
+/* The same for all of system space, global entries too. */
+VOID MiFlushEntireTlb(VOID);
+
+/* ---- the lock of short sections -------------------------------------------------------------- */
+
+/*
+ * Interrupts off, then spin: for sections of some dozen instructions at any IRQL. Writing CR8, as
+ * KeAcquireSpinLock does, costs 235 to 1,100 ticks under emulation, cli and sti together 107.
+ * Returns what MiReleaseLock wants back.
+ */
+static inline ULONG64 MiAcquireLock(PKSPIN_LOCK Lock)
+{
+    ULONG64 Flags = KiDisableInterrupts();
+    while (__atomic_exchange_n(Lock, 1, __ATOMIC_ACQUIRE) != 0) {
+        while (__atomic_load_n(Lock, __ATOMIC_RELAXED) != 0) {
+            __asm__ volatile("pause");
+        }
+    }
+    return Flags;
+}
+static inline VOID MiReleaseLock(PKSPIN_LOCK Lock, ULONG64 Flags)
+{
+    __atomic_store_n(Lock, 0, __ATOMIC_RELEASE);
+    KiRestoreInterrupts(Flags);
+}
+
+/* ---- page frames (pfn.c) --------------------------------------------------------------------- */
+
+#define MI_NO_PAGE        0ULL        /* page 0 is never given out: its number means "none" */
+#define MI_FIRST_MEGABYTE 0x100ULL    /* the page behind it */
+#define MI_FOUR_GIGABYTES 0x100000ULL /* the page behind it */
+#define MI_SECTION_PAGES  0x1000ULL   /* the database exists in steps of 16 MiB of memory */
+#define MI_MAX_PAGES      (MI_DIRECT_MAP_SIZE / PAGE_SIZE)
+#define MI_MAX_SECTIONS   (MI_MAX_PAGES / MI_SECTION_PAGES)
+
+/* States of a page, in NT's order; the first six are lists. */
+typedef enum _MMLISTS {
+    ZeroedPageList,
+    FreePageList,
+    StandbyPageList,
+    ModifiedPageList,
+    ModifiedNoWritePageList,
+    BadPageList,
+    ActiveAndValid,
+    TransitionPage,
+} MMLISTS;
+
+typedef struct _MMPFN {
+    PFN_NUMBER Flink; /* the next on its list; MI_NO_PAGE at the end and for a page on none */
+    union {
+        PFN_NUMBER Blink;     /* on a list */
+        ULONG_PTR ShareCount; /* active: PTEs that map it */
+    } u2;
+    PMMPTE PteAddress;     /* the PTE that maps it, NULL without one */
+    MMPTE OriginalPte;     /* what that PTE was before */
+    PFN_NUMBER PteFrame;   /* the page table that holds PteAddress */
+    USHORT ReferenceCount; /* 1 while allocated, more while locked for I/O */
+    UCHAR PageLocation;    /* MMLISTS */
+    BOOLEAN Present;       /* FALSE: no memory that the memory manager owns */
+    ULONG Node;
+} MMPFN, *PMMPFN;
+_Static_assert(sizeof(MMPFN) == 48, "a section of the database is a whole number of pages");
+
+typedef struct _MMPFNLIST {
+    PFN_NUMBER Total;
+    MMLISTS ListName;
+    PFN_NUMBER Flink;
+    PFN_NUMBER Blink;
+} MMPFNLIST, *PMMPFNLIST;
+
+/* Where memory lies; the order is that of giving it out. */
+typedef enum _MI_ZONE {
+    MiZoneHigh,          /* from 4 GiB on */
+    MiZoneLow,           /* below: for devices that cannot reach higher */
+    MiZoneFirstMegabyte, /* only for whoever asks for it by address */
+    MiZoneCount,
+} MI_ZONE;
+
+/* The memory of one NUMA node; until the SRAT is read all of it is node 0's. */
+typedef struct _MI_NODE {
+    KSPIN_LOCK Lock;
+    PFN_NUMBER AvailablePages; /* on the zeroed and free lists, the first megabyte's not counted */
+    MMPFNLIST Lists[MiZoneCount][2]; /* zeroed, free */
+    MMPFNLIST BadList;
+} DECLSPEC_ALIGN(64) MI_NODE, *PMI_NODE;
+
+extern MI_NODE MiNodes[1];
+extern PFN_NUMBER MmLowestPhysicalPage, MmHighestPhysicalPage, MmNumberOfPhysicalPages;
+extern ULONG64 MiSections[MI_MAX_SECTIONS / 64]; /* a bit a section that the database has */
+
+static inline PMMPFN MiPfnEntry(PFN_NUMBER Pfn)
+{
+    return (PMMPFN)MI_PFN_DATABASE + Pfn;
+}
+/* TRUE for a page that the memory manager owns; any number may be asked for. */
+static inline BOOLEAN MiIsPfn(PFN_NUMBER Pfn)
+{
+    PFN_NUMBER Section = Pfn / MI_SECTION_PAGES;
+    return Pfn < MI_MAX_PAGES && (MiSections[Section / 64] >> (Section % 64) & 1) &&
+           MiPfnEntry(Pfn)->Present;
+}
+/* Where the direct map has a page of memory. */
+static inline PVOID MiPfnToAddress(PFN_NUMBER Pfn)
+{
+    return (PVOID)(MI_DIRECT_MAP + Pfn * PAGE_SIZE);
+}
+static inline VOID MiZeroPage(PFN_NUMBER Pfn)
+{
+    PVOID To = MiPfnToAddress(Pfn);
+    SIZE_T Quads = PAGE_SIZE / 8;
+    __asm__ volatile("rep stosq" : "+D"(To), "+c"(Quads) : "a"(0ULL) : "memory");
+}
+
+typedef enum _MI_PAGE_CONTENTS { MiPageAny, MiPageZeroed } MI_PAGE_CONTENTS;
+
+/*
+ * Takes one page: active, referenced once, mapped nowhere. MI_NO_PAGE when there is none. O(1) but
+ * for zeroing. The caller charges commit first (MiChargeCommit). <= DISPATCH_LEVEL.
+ */
+PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents);
+/*
+ * Gives back a page that nothing maps. Bug check 0x4E: 2 (page, highest page, 0) no page of ours;
+ * 0x99 (page, state, 0) it is not allocated, or still mapped (state 6); 0x9A (page, state,
+ * references) it is locked. <= DISPATCH_LEVEL.
+ */
+VOID MiFreePage(PFN_NUMBER Pfn);
+/*
+ * Takes Count adjacent pages between Lowest and Highest (both included) that do not cross a
+ * multiple of Boundary pages (0: no matter). Returns the first, MI_NO_PAGE when there are none.
+ * Pages below 1 MiB only when Highest lies there. Looks at each page once. <= DISPATCH_LEVEL.
+ */
+PFN_NUMBER MiAllocateContiguousPages(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NUMBER Highest,
+                                     PFN_NUMBER Boundary);
+/* Gives pages back one by one, as MiFreePage. */
+VOID MiFreePages(PFN_NUMBER First, PFN_NUMBER Count);
+/* Clears up to Limit free pages and puts them on the zeroed list; returns how many. */
+SIZE_T MiZeroFreePages(SIZE_T Limit);
+/* Pages that MiAllocatePage can still give. */
+PFN_NUMBER MiAvailablePages(VOID);
+/* Pages on the lists of one name (ZeroedPageList, FreePageList, BadPageList), all zones. */
+PFN_NUMBER MiPagesOnList(MMLISTS Name);
+/* "Zeroed", "Active" and so on. */
+const CHAR *MiPageStateName(ULONG State);
+/* Between pfn.c and contiguous.c: takes a page off its list. The node's lock is held. */
+VOID MiUnlinkPage(PMI_NODE Node, PFN_NUMBER Pfn);
+/* Puts a page on a list. The node's lock is held, or the machine is not up yet. */
+VOID MiInsertPage(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name);
+
+/* ---- commit (commit.c) ----------------------------------------------------------------------- */
+
+extern SIZE_T MmTotalCommittedPages, MmTotalCommitLimit, MmPeakCommittedPages;
+/*
+ * Promises Pages pages of memory to the caller, so that a fault always finds one; FALSE when that
+ * would pass the limit. Any IRQL.
+ */
+BOOLEAN MiChargeCommit(SIZE_T Pages);
+VOID MiReturnCommit(SIZE_T Pages);
+
+/* ---- regions of system address space (sysva.c) ----------------------------------------------- */
+
+typedef enum _MI_REGION_ID {
+    MiRegionNonPagedPool,
+    MiRegionExecutablePool,
+    MiRegionPagedPool,
+    MiRegionSystemPtes,
+    MiRegionKernelStacks,
+    MiRegionDriverImages,
+    MiRegionCount,
+} MI_REGION_ID;
+
+typedef struct _MI_REGION {
+    KSPIN_LOCK Lock;
+    ULONG64 Base;
+    SIZE_T Size;      /* pages of address space */
+    SIZE_T Limit;     /* pages that may be in use at a time */
+    RTL_BITMAP InUse; /* a bit a page, as far as memory backs them */
+    RTL_BITMAP Last;  /* set for the last page of each reservation; as large as InUse */
+    ULONG LowestFree; /* page; may be the first behind the bitmaps */
+    SIZE_T PagesInUse;
+    SIZE_T PeakPages;
+} DECLSPEC_ALIGN(64) MI_REGION, *PMI_REGION;
+
+extern MI_REGION MiRegions[MiRegionCount];
+
+/* The region that an address lies in, NULL when in none. */
+PMI_REGION MiRegionOf(PVOID Va);
+/*
+ * Reserves Pages adjacent pages of address space with page tables, all PTEs zero; NULL when the
+ * region, memory or commit run out. <= DISPATCH_LEVEL.
+ */
+PVOID MiReserveRegion(MI_REGION_ID Id, SIZE_T Pages);
+/* Pages of the reservation that starts at Va; 0 when none starts there. */
+SIZE_T MiQueryRegion(PMI_REGION Region, PVOID Va);
+/* TRUE when the page of Va is part of a reservation; *Offset is its page number in that. */
+BOOLEAN MiFindInRegion(PMI_REGION Region, PVOID Va, PSIZE_T Offset);
+/* Gives back a whole reservation of Pages pages whose PTEs are zero again. */
+VOID MiReleaseRegion(PMI_REGION Region, PVOID Va, SIZE_T Pages);
+
+/* ---- kernel stacks (stack.c) ----------------------------------------------------------------- */
+
+#define KERNEL_STACK_PAGES 6 /* 24 KB */
+
+/*
+ * A stack of 24 KB over a guard page. Returns its base, the address above its highest byte, where
+ * RSP starts; NULL when memory runs out. <= DISPATCH_LEVEL.
+ */
+PVOID MiAllocateKernelStack(VOID);
+/* Bug check 0xDA, 3 (0, 0, base) when no stack has this base. <= DISPATCH_LEVEL. */
+VOID MiFreeKernelStack(PVOID StackBase);
+
+/* ---- faults (fault.c) ------------------------------------------------------------------------ */
+
+/*
+ * A loaded or unloaded driver image, so that a fault can be laid at its door; the loader fills
+ * these.
+ */
+typedef struct _MI_IMAGE_RANGE {
+    ULONG_PTR Start; /* 0: slot not used */
+    ULONG_PTR End;   /* behind the last byte */
+    BOOLEAN Unloaded;
+    CHAR Name[31];
+} MI_IMAGE_RANGE, *PMI_IMAGE_RANGE;
+#define MI_MAX_IMAGES 64
+extern MI_IMAGE_RANGE MiImageRanges[MI_MAX_IMAGES];
+
+typedef struct _MI_FAULT_COUNTERS {
+    ULONG64 Total;
+    ULONG64 DemandZero;
+    ULONG64 Spurious; /* the entry was good by the time it was looked at */
+} MI_FAULT_COUNTERS;
+extern MI_FAULT_COUNTERS MiFaults;
+
+KI_PAGE_FAULT_ROUTINE MmAccessFault;
+
+/* ---- start-up (init.c) ----------------------------------------------------------------------- */
+
+/* Once, on processor 0, interrupts off. Needs the page tables of boot/entry.S. */
+VOID MmInitialize(PBOOT_INFORMATION BootInformation);
+/* Unmaps the kernel's init section and gives its pages to the page lists. */
+VOID MmFreeBootMemory(VOID);
+
+/* What the walk of all page tables found. */
+typedef enum _MI_WX_PROBLEM { MiWxNone, MiWxWritableExecutable, MiWxTextAlias } MI_WX_PROBLEM;
+typedef struct _MI_WX_FINDING {
+    MI_WX_PROBLEM Problem;
+    PVOID Address;
+    PMMPTE Entry;
+    MMPTE Value;
+    SIZE_T Leaves; /* mappings looked at */
+} MI_WX_FINDING, *PMI_WX_FINDING;
+/*
+ * Walks all page tables for a page that is both writable and executable outside the executable
+ * pool, and for a writable mapping of the kernel's text. FALSE when one is found.
+ */
+BOOLEAN MiCheckWritableExecutable(PMI_WX_FINDING Finding);
+/* Bug check 0x1A, 0x411 (entry, contents, address) when that walk finds something. */
+VOID MiAssertNoWritableExecutable(VOID);
+
+/* linker.ld */
+extern CHAR KiImageStart[], KiTextStart[], KiTextEnd[], KiRodataStart[], KiRodataEnd[];
+extern CHAR KiDataStart[], KiDataEnd[], KiInitStart[], KiInitEnd[], KiImageEnd[];

@@ -1,0 +1,34 @@
+/*
+ * commit.c - the promise that touching memory finds a page: charged when address space is handed
+ * out, so that want of memory shows as a failed allocation and never as a failed touch.
+ *
+ *   COMMIT-1  The sum of all charges never passes the limit.
+ *   COMMIT-2  Whoever takes pages for good charges them: pools (paged ones at the allocation, not
+ *             at the touch), stacks, page tables, the bitmaps of the regions.
+ *
+ * Until there is a paging file the limit is the memory that start-up left over.
+ */
+#include "mm/mm.h"
+
+SIZE_T MmTotalCommittedPages, MmTotalCommitLimit, MmPeakCommittedPages;
+
+BOOLEAN MiChargeCommit(SIZE_T Pages)
+{
+    SIZE_T Old = __atomic_load_n(&MmTotalCommittedPages, __ATOMIC_RELAXED);
+    do {
+        if (Pages > MmTotalCommitLimit || Old > MmTotalCommitLimit - Pages) {
+            return FALSE;
+        }
+    } while (!__atomic_compare_exchange_n(&MmTotalCommittedPages, &Old, Old + Pages, TRUE,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    /* A peak lost between processors is off by the pages of one race: it is for people. */
+    if (Old + Pages > MmPeakCommittedPages) {
+        MmPeakCommittedPages = Old + Pages;
+    }
+    return TRUE;
+}
+
+VOID MiReturnCommit(SIZE_T Pages)
+{
+    __atomic_fetch_sub(&MmTotalCommittedPages, Pages, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,245 @@
+/*
+ * pfn.c - the page frame database and its lists: who owns each page of memory, for everything else
+ * in mm/.
+ *
+ * Theory. Each page of memory has an MMPFN at MI_PFN_DATABASE + 48 * page number. A page is on one
+ * of the lists (zeroed, free, bad; standby and modified when pages can leave memory), or it is
+ * active: allocated to somebody. Lists are linked by page number through the entries themselves, so
+ * taking, giving back, and unlinking a page from the middle of a list cost the same however many
+ * there are.
+ *
+ * A node has one lock for its lists and for the states of its pages. Sections under it are some
+ * dozen instructions, so they are protected by cli/sti and a spin (MiAcquireLock), not by raising
+ * IRQL: writing CR8 costs up to ten times as much under emulation. Clearing a page is done outside.
+ *
+ * A node's pages stand in three zones. Memory above 4 GiB goes first, so that memory below is left
+ * for devices that reach no higher; within a zone the highest page goes first at start, which keeps
+ * long runs at the low end. The first megabyte is given only to who asks for it by address (the
+ * start of another processor needs a page there). Page 0 is never given: its number means "none".
+ *
+ *   PFN-1  A page is on exactly one list, or active, or not Present; PageLocation says which.
+ *   PFN-2  Flink and Blink of neighbours agree; a list's Total is its length.
+ *   PFN-3  A page on a list has no reference; an active one has at least one.
+ *   PFN-4  A page that a PTE maps cannot be freed: ShareCount counts the PTEs.
+ *   PFN-5  A damaged list, a second free and a free of what was never allocated are bug check 0x4E
+ *          before anything is changed.
+ *   PFN-6  AvailablePages is the sum of the totals of its node's zeroed and free lists, the first
+ *          megabyte's left out.
+ */
+#include "mm/mm.h"
+
+MI_NODE MiNodes[1];
+ULONG64 MiSections[MI_MAX_SECTIONS / 64];
+PFN_NUMBER MmLowestPhysicalPage, MmHighestPhysicalPage, MmNumberOfPhysicalPages;
+
+static MI_ZONE MiZoneOf(PFN_NUMBER Pfn)
+{
+    return Pfn >= MI_FOUR_GIGABYTES   ? MiZoneHigh
+           : Pfn >= MI_FIRST_MEGABYTE ? MiZoneLow
+                                      : MiZoneFirstMegabyte;
+}
+
+static PMMPFNLIST MiListOf(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
+{
+    return Name == BadPageList ? &Node->BadList : &Node->Lists[MiZoneOf(Pfn)][Name];
+}
+
+static BOOLEAN MiCountsAsAvailable(PFN_NUMBER Pfn, MMLISTS Name)
+{
+    return Name <= FreePageList && Pfn >= MI_FIRST_MEGABYTE;
+}
+
+VOID MiInsertPage(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
+{
+    PMMPFNLIST List = MiListOf(Node, Pfn, Name);
+    PMMPFN Entry = MiPfnEntry(Pfn);
+    PFN_NUMBER Next = List->Flink;
+
+    if (Next == MI_NO_PAGE) {
+        List->Blink = Pfn;
+    } else if (!MiIsPfn(Next) || MiPfnEntry(Next)->PageLocation != Name) {
+        KeBugCheckEx(PFN_LIST_CORRUPT, 0x8F, Pfn, Next, 0);
+    } else {
+        MiPfnEntry(Next)->u2.Blink = Pfn;
+    }
+    Entry->Flink = Next;
+    Entry->u2.Blink = MI_NO_PAGE;
+    Entry->PteAddress = NULL;
+    Entry->OriginalPte.Long = 0;
+    Entry->PteFrame = MI_NO_PAGE;
+    Entry->ReferenceCount = 0;
+    Entry->PageLocation = (UCHAR)Name;
+    List->Flink = Pfn;
+    List->Total++;
+    if (MiCountsAsAvailable(Pfn, Name)) {
+        Node->AvailablePages++;
+    }
+}
+
+/* The neighbour's link back to Pfn, or to the list's head; checks it (PFN-2). */
+static PPFN_NUMBER MiLinkTo(PFN_NUMBER Pfn, PFN_NUMBER Neighbour, BOOLEAN Forward, PPFN_NUMBER Head)
+{
+    PPFN_NUMBER Link = Head;
+    if (Neighbour != MI_NO_PAGE) {
+        if (!MiIsPfn(Neighbour)) {
+            KeBugCheckEx(PFN_LIST_CORRUPT, 2, Pfn, MmHighestPhysicalPage,
+                         MiPfnEntry(Pfn)->ReferenceCount);
+        }
+        PMMPFN Entry = MiPfnEntry(Neighbour);
+        Link = Forward ? &Entry->Flink : &Entry->u2.Blink;
+    }
+    if (*Link != Pfn) {
+        KeBugCheckEx(PFN_LIST_CORRUPT, 2, Pfn, MmHighestPhysicalPage,
+                     MiPfnEntry(Pfn)->ReferenceCount);
+    }
+    return Link;
+}
+
+VOID MiUnlinkPage(PMI_NODE Node, PFN_NUMBER Pfn)
+{
+    PMMPFN Entry = MiPfnEntry(Pfn);
+    MMLISTS Name = Entry->PageLocation;
+    PMMPFNLIST List = MiListOf(Node, Pfn, Name);
+
+    if (List->Total == 0) {
+        KeBugCheckEx(PFN_LIST_CORRUPT, 1, Pfn, Node->AvailablePages, 0);
+    }
+    if (Entry->ReferenceCount != 0) {
+        KeBugCheckEx(PFN_LIST_CORRUPT, 2, Pfn, MmHighestPhysicalPage, Entry->ReferenceCount);
+    }
+    PPFN_NUMBER FromBefore = MiLinkTo(Pfn, Entry->u2.Blink, TRUE, &List->Flink);
+    PPFN_NUMBER FromBehind = MiLinkTo(Pfn, Entry->Flink, FALSE, &List->Blink);
+    *FromBefore = Entry->Flink;
+    *FromBehind = Entry->u2.Blink;
+    List->Total--;
+    if (MiCountsAsAvailable(Pfn, Name)) {
+        Node->AvailablePages--;
+    }
+    Entry->Flink = MI_NO_PAGE;
+    Entry->u2.ShareCount = 0;
+    Entry->ReferenceCount = 1;
+    Entry->PageLocation = ActiveAndValid;
+}
+
+/* Takes the first page of a list; *Zeroed says which kind it was. MI_NO_PAGE when it is empty. */
+static PFN_NUMBER MiTakeFirst(PMI_NODE Node, PMMPFNLIST List)
+{
+    PFN_NUMBER Pfn = List->Flink;
+    if (Pfn == MI_NO_PAGE) {
+        if (List->Total != 0) {
+            KeBugCheckEx(PFN_LIST_CORRUPT, 1, Pfn, Node->AvailablePages, 0);
+        }
+        return MI_NO_PAGE;
+    }
+    if (!MiIsPfn(Pfn) || MiPfnEntry(Pfn)->PageLocation != List->ListName) {
+        KeBugCheckEx(PFN_LIST_CORRUPT, 0x8D, Pfn, 0, 0);
+    }
+    MiUnlinkPage(Node, Pfn);
+    return Pfn;
+}
+
+/* Zeroed pages are kept for who wants them, unless only they are left. *From is the list used. */
+static PFN_NUMBER MiTakePage(PMI_NODE Node, MI_PAGE_CONTENTS Contents, MMLISTS *From)
+{
+    MMLISTS First = Contents == MiPageZeroed ? ZeroedPageList : FreePageList;
+    MMLISTS Second = Contents == MiPageZeroed ? FreePageList : ZeroedPageList;
+    for (MI_ZONE Zone = MiZoneHigh; Zone <= MiZoneLow; Zone++) {
+        *From = First;
+        PFN_NUMBER Pfn = MiTakeFirst(Node, &Node->Lists[Zone][First]);
+        if (Pfn == MI_NO_PAGE) {
+            *From = Second;
+            Pfn = MiTakeFirst(Node, &Node->Lists[Zone][Second]);
+        }
+        if (Pfn != MI_NO_PAGE) {
+            return Pfn;
+        }
+    }
+    return MI_NO_PAGE;
+}
+
+PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents)
+{
+    PMI_NODE Node = &MiNodes[0];
+    MMLISTS From;
+    ULONG64 State = MiAcquireLock(&Node->Lock);
+    PFN_NUMBER Pfn = MiTakePage(Node, Contents, &From);
+    MiReleaseLock(&Node->Lock, State);
+    if (Pfn != MI_NO_PAGE && Contents == MiPageZeroed && From != ZeroedPageList) {
+        MiZeroPage(Pfn);
+    }
+    return Pfn;
+}
+
+static VOID MiCheckFreeable(PFN_NUMBER Pfn, PMMPFN Entry)
+{
+    if (Entry->PageLocation != ActiveAndValid || Entry->u2.ShareCount != 0) {
+        KeBugCheckEx(PFN_LIST_CORRUPT, 0x99, Pfn, Entry->PageLocation, 0);
+    }
+    if (Entry->ReferenceCount != 1) {
+        KeBugCheckEx(PFN_LIST_CORRUPT, 0x9A, Pfn, Entry->PageLocation, Entry->ReferenceCount);
+    }
+}
+
+VOID MiFreePage(PFN_NUMBER Pfn)
+{
+    if (!MiIsPfn(Pfn)) {
+        KeBugCheckEx(PFN_LIST_CORRUPT, 2, Pfn, MmHighestPhysicalPage, 0);
+    }
+    PMI_NODE Node = &MiNodes[MiPfnEntry(Pfn)->Node];
+    ULONG64 State = MiAcquireLock(&Node->Lock);
+    MiCheckFreeable(Pfn, MiPfnEntry(Pfn));
+    MiInsertPage(Node, Pfn, FreePageList);
+    MiReleaseLock(&Node->Lock, State);
+}
+
+/* Off the free list, cleared outside the lock, onto the zeroed list. */
+static BOOLEAN MiZeroOneFreePage(PMI_NODE Node, MI_ZONE Zone)
+{
+    ULONG64 State = MiAcquireLock(&Node->Lock);
+    PFN_NUMBER Pfn = MiTakeFirst(Node, &Node->Lists[Zone][FreePageList]);
+    MiReleaseLock(&Node->Lock, State);
+    if (Pfn == MI_NO_PAGE) {
+        return FALSE;
+    }
+    MiZeroPage(Pfn);
+    State = MiAcquireLock(&Node->Lock);
+    MiInsertPage(Node, Pfn, ZeroedPageList);
+    MiReleaseLock(&Node->Lock, State);
+    return TRUE;
+}
+
+SIZE_T MiZeroFreePages(SIZE_T Limit)
+{
+    SIZE_T Done = 0;
+    for (MI_ZONE Zone = MiZoneHigh; Zone <= MiZoneLow; Zone++) {
+        while (Done < Limit && MiZeroOneFreePage(&MiNodes[0], Zone)) {
+            Done++;
+        }
+    }
+    return Done;
+}
+
+PFN_NUMBER MiAvailablePages(VOID)
+{
+    return __atomic_load_n(&MiNodes[0].AvailablePages, __ATOMIC_RELAXED);
+}
+
+PFN_NUMBER MiPagesOnList(MMLISTS Name)
+{
+    PMI_NODE Node = &MiNodes[0];
+    PFN_NUMBER Sum = 0;
+    if (Name == BadPageList) {
+        return Node->BadList.Total;
+    }
+    for (MI_ZONE Zone = MiZoneHigh; Name <= FreePageList && Zone < MiZoneCount; Zone++) {
+        Sum += Node->Lists[Zone][Name].Total;
+    }
+    return Sum;
+}
+
+const CHAR *MiPageStateName(ULONG State)
+{
+    static const CHAR *const Names[] = {"Zeroed",          "Free", "Standby", "Modified",
+                                        "ModifiedNoWrite", "Bad",  "Active",  "Transition"};
+    return State < ARRAYSIZE(Names) ? Names[State] : "Unknown";
+}
