@@ -1,0 +1,89 @@
+/*
+ * iospace.c - device registers in system address space, and what drivers may ask about addresses.
+ *
+ *   IO-1  A mapping of device registers is uncached and not executable.
+ *   IO-2  No mapping made here reaches the kernel image: its text has one address, and that cannot
+ *         be written.
+ *   IO-3  Memory that the page lists own is always mapped cached: two mappings of a page with
+ *         different caching would disagree about its contents.
+ */
+#include "mm/mm.h"
+#include "kernel/rtl/section.h"
+
+#define MI_PHYSICAL_LIMIT (1ULL << 48) /* what the PageFrameNumber field of a PTE can hold */
+
+static BOOLEAN MiTouchesImage(ULONG64 First, ULONG64 End)
+{
+    ULONG64 ImageFirst = (ULONG64)KiImageStart - MI_KERNEL_IMAGE;
+    ULONG64 ImageEnd = (ULONG64)KiImageEnd - MI_KERNEL_IMAGE;
+    return First < ImageEnd && End > ImageFirst;
+}
+
+PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
+                         MEMORY_CACHING_TYPE CacheType)
+{
+    ULONG64 Start = (ULONG64)PhysicalAddress.QuadPart;
+    ULONG Offset = (ULONG)(Start & (PAGE_SIZE - 1));
+    if (NumberOfBytes == 0 || Start >= MI_PHYSICAL_LIMIT ||
+        NumberOfBytes > MI_PHYSICAL_LIMIT - Start || MiTouchesImage(Start, Start + NumberOfBytes)) {
+        return NULL;
+    }
+    SIZE_T Pages = BYTES_TO_PAGES(Offset + NumberOfBytes);
+    PCHAR Va = MiReserveRegion(MiRegionSystemPtes, Pages);
+    if (Va == NULL) {
+        return NULL;
+    }
+    for (SIZE_T i = 0; i < Pages; i++) {
+        PFN_NUMBER Pfn = (Start >> PAGE_SHIFT) + i;
+        ULONG Protection = MM_READWRITE;
+        Protection |= CacheType == MmCached || MiIsPfn(Pfn) ? 0 : MM_NOCACHE;
+        MiWritePte(MiGetPteAddress(Va + i * PAGE_SIZE), MiMakeValidPte(Pfn, Protection));
+    }
+    return Va + Offset;
+}
+EXPORT(MmMapIoSpace);
+
+VOID NTAPI MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes)
+{
+    PMI_REGION Region = &MiRegions[MiRegionSystemPtes];
+    PVOID Va = PAGE_ALIGN(BaseAddress);
+    SIZE_T Wanted = ADDRESS_AND_SIZE_TO_SPAN_PAGES(BaseAddress, NumberOfBytes);
+    SIZE_T Pages = MiRegionOf(Va) == Region ? MiQueryRegion(Region, Va) : 0;
+    if (Pages == 0) {
+        KeBugCheckEx(SYSTEM_PTE_MISUSE, 3, 0, 0, (ULONG_PTR)BaseAddress);
+    }
+    if (Pages != Wanted) {
+        KeBugCheckEx(SYSTEM_PTE_MISUSE, 2, 0, Pages, Wanted);
+    }
+    MiUnmapForeignPages(Va, Pages);
+    MiReleaseRegion(Region, Va, Pages);
+}
+EXPORT(MmUnmapIoSpace);
+
+PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress)
+{
+    MI_WALK Walk;
+    PHYSICAL_ADDRESS Physical = {.QuadPart = 0};
+    if (MiAddressKind(BaseAddress) == MiVaNonCanonical) {
+        return Physical;
+    }
+    MiWalkTables(BaseAddress, &Walk);
+    if (Walk.Valid) {
+        ULONG64 Mask = Walk.Level == 1 ? PAGE_SIZE - 1 : (PAGE_SIZE << 9 * (Walk.Level - 1)) - 1;
+        ULONG64 Page = (ULONG64)Walk.Value.Hard.PageFrameNumber << PAGE_SHIFT;
+        Physical.QuadPart = (LONGLONG)((Page & ~Mask) | ((ULONG_PTR)BaseAddress & Mask));
+    }
+    return Physical;
+}
+EXPORT(MmGetPhysicalAddress);
+
+BOOLEAN NTAPI MmIsAddressValid(PVOID VirtualAddress)
+{
+    MI_WALK Walk;
+    if (MiAddressKind(VirtualAddress) == MiVaNonCanonical) {
+        return FALSE;
+    }
+    MiWalkTables(VirtualAddress, &Walk);
+    return Walk.Valid;
+}
+EXPORT(MmIsAddressValid);
