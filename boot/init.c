@@ -11,6 +11,8 @@
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/rtl.h"
 #include "kernel/rtl/section.h"
+#include "mm/mm.h"
+#include "mm/pool/pool.h"
 #include "tests/test.h"
 
 BOOT_OPTION(Prompt, "prompt", "prompt  stop at the monitor prompt when the tests are done");
@@ -57,13 +59,20 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     RtlpInitializeLog();
     KiGreet();
     KiReportUnknownWords();
+    MmInitialize(&KiBootInformation);
+    KiRegisterAddressProbe(MmIsAddressValid);
+    ExpInitializePools();
     HalpInitializeApic();
     HalpCalibrate();
+    KiInitializeTime();
+    HalpStartClock();
 }
 
 /* From here on in ordinary text: the init section is about to go. */
-static DECLSPEC_NORETURN VOID KiRunHouse(VOID)
+static __attribute__((noinline)) DECLSPEC_NORETURN VOID KiRunHouse(VOID)
 {
+    MmFreeBootMemory();
+    MiAssertNoWritableExecutable();
     ULONG Failed = TestRunSelected();
     HalpExit(Failed ? HAL_EXIT_FAIL : HAL_EXIT_PASS);
 }
