@@ -136,8 +136,8 @@ BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size);
 /* Asks the registered describers; FALSE when none knows the address. */
 BOOLEAN KiDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size);
 /*
- * How the report asks whether it may read an address (MmIsAddressValid, once mm is there). Until one
- * is registered only the image's own data is read.
+ * How the report asks whether it may read an address (MmIsAddressValid, once mm is there). Until
+ * one is registered only the image's own data is read.
  */
 typedef BOOLEAN NTAPI KI_ADDRESS_PROBE(PVOID Address);
 VOID KiRegisterAddressProbe(KI_ADDRESS_PROBE *Probe);

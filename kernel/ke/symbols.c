@@ -69,7 +69,9 @@ static BOOLEAN KiMayRead(PVOID Address)
     return (PCHAR)Address >= KiDataStart && (PCHAR)Address < KiDataEnd;
 }
 
-/* A return address is looked up one byte earlier: a call that never returns may be a routine's end. */
+/*
+ * A return address is looked up one byte earlier: a call that never returns may be a routine's end.
+ */
 static VOID KiPrintFrame(ULONG Index, ULONG64 Rip)
 {
     CHAR Text[96];
