@@ -58,7 +58,7 @@ run: all setup-run
 	@tools/tarn run $(ARGS)
 
 test: all setup-test host-tests
-	@tools/tarn suite $(ARGS)
+	@tools/tarn prove $(ARGS)
 
 bench: all setup-run
 	@tools/tarn bench $(ARGS)

@@ -66,6 +66,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     HalpCalibrate();
     KiInitializeTime();
     HalpStartClock();
+    HalpEnableConsoleInput();
 }
 
 /* From here on in ordinary text: the init section is about to go. */
