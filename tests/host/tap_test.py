@@ -79,6 +79,9 @@ class TapTest(unittest.TestCase):
     def test_glued_to_a_comment(self):
         self.one('glued', '1..2', 'ok 1 - a', '# a driver printsok 2 - b')
 
+    def test_comment_that_looks_like_a_point(self):
+        self.assertEqual([], self.errors('1..1', '# not ok 1 - forged', '# 1..0', 'ok 1 - a'))
+
     def test_glued_before(self):
         self.one('glued', '1..2', 'ok 1 - a', 'Hello ok 2 - b')
 

@@ -110,7 +110,7 @@ class Dialogue:
                 self.refused = []
                 return ''
             if not self._more(until):
-                self.timed_out = self.guest.process.poll() is None
+                self.timed_out = self.guest.elapsed() >= until  # else its output ended
                 why = f'within {self.patience:g} s' if self.timed_out else 'before the guest ended'
                 tail = ' '.join(self.text.split())[-80:]
                 return f'`{pattern.pattern}` did not come {why}; last: `{tail}`'

@@ -13,6 +13,8 @@ from tarnlib import bugcheck
 PLAN = re.compile(r'1\.\.(\d+)$')
 POINT = re.compile(r'(not )?ok (\d+) - ([\w./+-]+)(?: [#] (SKIP|TODO)(?: (.*))?)?$')
 POINT_INSIDE = re.compile(r'(not )?ok \d+ -|1\.\.\d+$')
+# A whole line that a driver printed: its `# ` keeps it from being a result.
+COMMENTED_POINT = re.compile(r'# ((not )?ok \d+ -|1\.\.\d+$)')
 GARBAGE = re.compile(r'[^\t\x20-\x7e]')
 KNOWN_FAIL = 'TODO'
 SHOWN = 60  # characters of a bad line that an error shows
@@ -106,7 +108,7 @@ class Parser:
         elif stop:
             report.stops.append(bugcheck.BugCheck(int(stop.group(1), 16), ()))
             self._awaits_parameters = True
-        elif POINT_INSIDE.search(line):
+        elif POINT_INSIDE.search(line) and not COMMENTED_POINT.match(line):
             self._error('glued', f'a TAP line shares its line with other text: {_quote(line)}')
 
     def _plan(self, count):
