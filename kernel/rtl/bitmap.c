@@ -22,11 +22,11 @@ static inline ULONG RtlpWordMask(ULONG Start, ULONG End)
     return (Count == WORD_BITS ? MAXULONG : (1U << Count) - 1) << First;
 }
 
-/* Where the word of Bit ends, as a bit number; End if that comes first. */
+/* The first bit of the next word; End behind the last bit that there can be. */
 static inline ULONG RtlpNextWord(ULONG Bit, ULONG End)
 {
     ULONG Next = (Bit | (WORD_BITS - 1)) + 1;
-    return Next != 0 && Next < End ? Next : End;
+    return Next != 0 ? Next : End;
 }
 
 /* The end of a run of Count bits, clipped. */

@@ -8,6 +8,8 @@
 #include "kernel/ke/ke.h"
 #include "tests/rtl/text_check.h"
 
+#define EFLAGS_IF 0x200
+
 /* Collects what a line sends. */
 static CHAR Sent[2048];
 static SIZE_T SentLength;
@@ -114,15 +116,6 @@ TEST(LogForged, "rtl/log/driver-text-cannot-look-like-tap", "LOG-1")
     DbgPrint("\n");
 }
 
-TEST(LogOverlong, "rtl/log/too-long-a-text-ends-its-line", "LOG-1")
-{
-    CHAR Text[600];
-    memset(Text, 'y', sizeof(Text) - 1);
-    Text[sizeof(Text) - 1] = '\0';
-    DbgPrint("cut after 512: %s\n", Text);
-    DbgPrint("not ok 3 - forged behind it\n");
-}
-
 static VOID NTAPI PrintingDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
 {
     UNREFERENCED_PARAMETER(Dpc);
@@ -144,7 +137,9 @@ TEST(LogAnyIrql, "rtl/log/prints-at-any-irql", "LOG-2 printing works at any IRQL
     CHECK_EQ(Printed, 1);
     ULONG64 Flags = KiDisableInterrupts();
     DbgPrint("with interrupts off\n");
+    ULONG64 FlagsBehind = KiDisableInterrupts();
     KiRestoreInterrupts(Flags);
+    CHECK_EQ(FlagsBehind & EFLAGS_IF, 0);
 }
 
 CRASH_TEST(CrashBadString, "rtl/print-a-bad-string", "0x1E 0xFFFFFFFFC0000005 not0 0x0 *",
@@ -165,4 +160,17 @@ CRASH_TEST(CrashGathered, "rtl/bug-check-sends-what-was-gathered", "0xE2 $gather
 {
     DbgPrint("value gathered 0x%016I64X", 0x1234567ULL);
     KeBugCheckEx(MANUALLY_INITIATED_CRASH, 0x1234567, 0, 0, 0);
+}
+
+/* The same for a text that is cut: what is printed next must begin a line of its own. */
+CRASH_TEST(CrashCut, "rtl/too-long-a-text-ends-its-line", "0xE2 $cut 0x0 0x0 0x0",
+           "LOG-1 one line of one processor")
+{
+    CHAR Text[600];
+    memset(Text, 'y', sizeof(Text) - 1);
+    Text[sizeof(Text) - 1] = '\0';
+    DbgPrint("in parts, ");
+    DbgPrint("cut after 512: %s\n", Text);
+    TestAnnounce("cut", 0x7654321);
+    KeBugCheckEx(MANUALLY_INITIATED_CRASH, 0x7654321, 0, 0, 0);
 }

@@ -52,7 +52,9 @@ TEST(PrintWideCut, "rtl/printf/wide-is-cut-by-characters", "")
     WideBuffer[3] = MARK;
     CHECK_EQ(_snwprintf(WideBuffer, 3, L"%s", L"abcd"), -1);
     CHECK_EQ(memcmp(WideBuffer, L"abc\x5A", 8), 0);
+    WideBuffer[4] = MARK;
     CHECK_EQ(_snwprintf(WideBuffer, 4, L"%s", L"abcd"), 4);
+    CHECK_EQ(WideBuffer[4], MARK);
     CHECK_EQ(_snwprintf(WideBuffer, 5, L"%s", L"abcd"), 4);
     CHECK_EQ(WideBuffer[4], 0);
 }

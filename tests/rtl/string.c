@@ -180,6 +180,9 @@ TEST(StringAppendFull, "rtl/string/append-that-does-not-fit-changes-nothing",
     UNICODE_STRING Longest = Wide(MakeLong(0x7FFE));
     CHECK_STATUS(RtlAppendUnicodeStringToString(&Target, &Longest), STATUS_BUFFER_TOO_SMALL);
     CHECK_UNICODE(Target, L"abc");
+    UNICODE_STRING Huge = {0, 0xFFFE, Long}; /* room for what a cut source would leave */
+    CHECK_STATUS(RtlAppendUnicodeToString(&Huge, MakeLong(0x8000)), STATUS_BUFFER_TOO_SMALL);
+    CHECK_EQ(Huge.Length, 0);
 }
 
 TEST(StringCompare, "rtl/string/compare-orders-by-character-then-length",
@@ -219,6 +222,10 @@ TEST(StringPrefix, "rtl/string/prefix", "DDI ntifs RtlPrefixUnicodeString")
     CHECK(RtlPrefixUnicodeString(&Device, &Name, TRUE));
     CHECK(!RtlPrefixUnicodeString(&Device, &Name, FALSE));
     CHECK(!RtlPrefixUnicodeString(&Name, &Device, TRUE));
+    UNICODE_STRING Part = {6, 6,
+                           Name.Buffer}; /* goes on like the whole name, but is no part of it */
+    CHECK(!RtlPrefixUnicodeString(&Name, &Part, FALSE));
+    CHECK(RtlPrefixUnicodeString(&Part, &Name, FALSE));
     CHECK(RtlPrefixUnicodeString(&Empty, &Name, FALSE));
     CHECK(RtlPrefixUnicodeString(&Name, &Name, FALSE));
 }
