@@ -113,14 +113,16 @@ $(ELF): $(OBJECTS) $(BUILD)/full.ksyms.o linker.ld
 HOST_TESTS := $(patsubst tests/host/%.c,$(BUILD)/host/%,$(wildcard tests/host/*_test.c))
 HOST_CFLAGS := -std=gnu17 -g -O1 -fshort-wchar -mms-bitfields -fno-strict-aliasing \
     -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wno-multichar -DTARN_HOST -Iinclude -I.
+HOST_HEADERS := $(wildcard $(addsuffix /*.h,include boot kernel/* mm mm/pool executive/* wdf tests tests/host))
+host_sources = $(wildcard $(shell sed -n '1s|^/\* sources: \(.*\) \*/$$|\1|p' tests/host/$(1).c))
 
 host-tests: setup-test $(HOST_TESTS)
 
-$(BUILD)/host/%_test: tests/host/%_test.c | setup-test
+.SECONDEXPANSION:
+$(BUILD)/host/%_test: tests/host/%_test.c $$(call host_sources,$$*_test) $(HOST_HEADERS) | setup-test
 	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<)gcc $(HOST_CFLAGS) -MMD -MP -MF $@.d -o $@ $< \
-	    $(shell sed -n '1s|^/\* sources: \(.*\) \*/$$|\1|p' $<)
+	$(call say,HOSTCC,$<)gcc $(HOST_CFLAGS) -o $@ $(filter %.c,$^)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(OBJECTS:.o=.d) $(HOST_TESTS:=.d)
+-include $(OBJECTS:.o=.d)

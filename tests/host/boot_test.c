@@ -62,14 +62,14 @@ static void TestMapOrder(void)
     Point(BlSanitiseMap(&Information) == NULL && Information.RangeCount == 3 &&
               RangeIs(0, 0, 0x9F000, 1) && RangeIs(1, 0xF0000, 0x10000, 2) &&
               RangeIs(2, 0x100000, 0x100000, 1),
-          "boot/map/unsorted-ranges-are-sorted");
+          "host/boot/map/unsorted-ranges-are-sorted");
 
     Reset();
     BlAddRange(&Information, 0, 0x10000, 1);
     BlAddRange(&Information, 0x4000, 0x2000, 2);
     Point(BlSanitiseMap(&Information) == NULL && RangeIs(0, 0, 0x4000, 1) &&
               RangeIs(1, 0x4000, 0x2000, 2) && RangeIs(2, 0x6000, 0xA000, 1),
-          "boot/map/reserved-wins-over-usable");
+          "host/boot/map/reserved-wins-over-usable");
 
     Reset();
     BlAddRange(&Information, 0, 0x10000, 3);
@@ -78,7 +78,7 @@ static void TestMapOrder(void)
     BlAddRange(&Information, 0x20000, 0x1000, 1);
     Point(BlSanitiseMap(&Information) == NULL && RangeIs(0, 0, 0x1000, 2) &&
               RangeIs(1, 0x1000, 0x1000, 5) && RangeIs(2, 0x2000, 0xE000, 2),
-          "boot/map/the-least-usable-type-wins");
+          "host/boot/map/the-least-usable-type-wins");
 
     Reset();
     BlAddRange(&Information, 0, 0x4000, 1);
@@ -86,7 +86,7 @@ static void TestMapOrder(void)
     BlAddRange(&Information, 0x2000, 0x4000, 1);
     Point(BlSanitiseMap(&Information) == NULL && Information.RangeCount == 1 &&
               RangeIs(0, 0, 0x8000, 1),
-          "boot/map/neighbours-are-joined");
+          "host/boot/map/neighbours-are-joined");
 }
 
 static void TestMapEdges(void)
@@ -96,19 +96,19 @@ static void TestMapEdges(void)
     BlAddRange(&Information, 0x10100, 0x10, 2);
     Point(BlSanitiseMap(&Information) == NULL && RangeIs(0, 0x2000, 0x2000, 1) &&
               RangeIs(1, 0x10000, 0x1000, 2),
-          "boot/map/usable-shrinks-and-reserved-grows-to-pages");
+          "host/boot/map/usable-shrinks-and-reserved-grows-to-pages");
 
     Reset();
     BlAddRange(&Information, 0x1001, 0xFFE, 1);
     Point(Says(BlSanitiseMap(&Information), "no usable memory"),
-          "boot/map/less-than-a-page-is-nothing");
+          "host/boot/map/less-than-a-page-is-nothing");
 
     Reset();
     BlAddRange(&Information, 0x1000, 0x1000, 1);
     BlAddRange(&Information, 0xFFFFFFFFFFFF0000, 0x20000, 2);
     Point(BlSanitiseMap(&Information) == NULL && RangeIs(0, 0x1000, 0x1000, 1) &&
               Information.Ranges[1].Base == 0xFFFFFFFFFFFF0000,
-          "boot/map/a-range-that-wraps-ends-at-the-top");
+          "host/boot/map/a-range-that-wraps-ends-at-the-top");
 
     Reset();
     BlAddRange(&Information, 0x5000, 0, 1);
@@ -116,10 +116,10 @@ static void TestMapEdges(void)
     BlAddRange(&Information, 0x8000, 0x1000, 1);
     Point(BlSanitiseMap(&Information) == NULL && RangeIs(0, 0x1000, 0x1000, 2) &&
               RangeIs(1, 0x8000, 0x1000, 1) && Information.RangeCount == 2,
-          "boot/map/unknown-types-are-reserved-and-empty-ranges-vanish");
+          "host/boot/map/unknown-types-are-reserved-and-empty-ranges-vanish");
 
     Reset();
-    Point(Says(BlSanitiseMap(&Information), "no memory map"), "boot/map/no-map-is-refused");
+    Point(Says(BlSanitiseMap(&Information), "no memory map"), "host/boot/map/no-map-is-refused");
 
     Reset();
     for (int i = 0; i < BOOT_MAX_MEMORY_RANGES; i++) {
@@ -127,7 +127,7 @@ static void TestMapEdges(void)
     }
     int Full = !BlAddRange(&Information, 0, 0x1000, 1);
     Point(Full && BlSanitiseMap(&Information) == NULL && Information.RangeCount == 128,
-          "boot/map/a-full-table-refuses-more");
+          "host/boot/map/a-full-table-refuses-more");
 
     Reset();
     BlAddRange(&Information, 0, 0x100000, 1);
@@ -135,7 +135,7 @@ static void TestMapEdges(void)
         BlAddRange(&Information, i * 0x2000ULL, 0x1000, 2);
     }
     Point(Says(BlSanitiseMap(&Information), "too many pieces"),
-          "boot/map/too-many-pieces-are-refused");
+          "host/boot/map/too-many-pieces-are-refused");
 }
 
 static void TestMapRandom(void)
@@ -157,7 +157,7 @@ static void TestMapRandom(void)
             Good &= i == 0 || Range[-1].Base + Range[-1].Size <= Range->Base;
         }
     }
-    Point(Good, "boot/map/random-maps-come-out-sorted-aligned-disjoint");
+    Point(Good, "host/boot/map/random-maps-come-out-sorted-aligned-disjoint");
 }
 
 /* ---- multiboot2 ------------------------------------------------------------------------------ */
@@ -184,14 +184,14 @@ static void TestMultibootGood(void)
     Reset();
     Point(ParseExactly(GoodList, sizeof(GoodList)) == NULL && Information.RangeCount == 1 &&
               RangeIs(0, 0x100000, 0x200000, 1) && strcmp(Information.CommandLine, "test=") == 0,
-          "boot/multiboot2/a-good-list-is-read");
+          "host/boot/multiboot2/a-good-list-is-read");
 
     int Good = 1;
     for (size_t Cut = 0; Cut + 8 <= sizeof(GoodList); Cut++) {
         Reset();
         Good &= ParseExactly(GoodList, Cut) != NULL;
     }
-    Point(Good, "boot/multiboot2/a-list-cut-at-any-byte-is-refused");
+    Point(Good, "host/boot/multiboot2/a-list-cut-at-any-byte-is-refused");
 }
 
 static void TestMultibootBad(void)
@@ -205,7 +205,7 @@ static void TestMultibootBad(void)
         Reset();
         Good &= Says(ParseExactly(List, sizeof(List)), "damaged");
     }
-    Point(Good, "boot/multiboot2/a-tag-longer-than-the-list-is-refused");
+    Point(Good, "host/boot/multiboot2/a-tag-longer-than-the-list-is-refused");
 
     static const ULONG Entries[] = {0, 8, 23, 25};
     Good = 1;
@@ -215,28 +215,28 @@ static void TestMultibootBad(void)
         Reset();
         Good &= Says(ParseExactly(List, sizeof(List)), "map tag is damaged");
     }
-    Point(Good, "boot/multiboot2/a-bad-entry-size-is-refused");
+    Point(Good, "host/boot/multiboot2/a-bad-entry-size-is-refused");
 
     static const ULONG NoMap[] = {16, 0, 0, 8};
     Reset();
     Point(Says(ParseExactly(NoMap, sizeof(NoMap)), "no memory map"),
-          "boot/multiboot2/no-map-is-refused");
+          "host/boot/multiboot2/no-map-is-refused");
 
     static const ULONG Unterminated[] = {40, 0, 1, 16, 0x41414141, 0x42424242, 0, 8};
     Reset();
     ParseExactly(Unterminated, sizeof(Unterminated));
     Point(strcmp(Information.CommandLine, "AAAABBBB") == 0,
-          "boot/multiboot2/a-command-line-without-nul-ends-with-its-tag");
+          "host/boot/multiboot2/a-command-line-without-nul-ends-with-its-tag");
 
     static const ULONG Module[] = {40, 0, 3, 17, 0xFFFFF000, 0xFFFFFFFF, 0, 0, 0, 8};
     Reset();
     Point(Says(ParseExactly(Module, sizeof(Module)), "module lies outside"),
-          "boot/multiboot2/a-module-outside-of-memory-is-refused");
+          "host/boot/multiboot2/a-module-outside-of-memory-is-refused");
 
     Reset();
     Point(Says(BlReadMultiboot2(0x1004, &Information), "not where") &&
               Says(BlReadMultiboot2(0xFFFFFFF8, &Information), "not where"),
-          "boot/multiboot2/a-wild-pointer-is-refused");
+          "host/boot/multiboot2/a-wild-pointer-is-refused");
 
     unsigned long long Seed = 88172645463325252ULL;
     for (int Round = 0; Round < 20000; Round++) {
@@ -248,7 +248,7 @@ static void TestMultibootBad(void)
         Reset();
         ParseExactly(List, sizeof(List));
     }
-    Point(1, "boot/multiboot2/random-damage-never-reads-outside");
+    Point(1, "host/boot/multiboot2/random-damage-never-reads-outside");
 }
 
 /* ---- PVH ------------------------------------------------------------------------------------- */
@@ -276,30 +276,35 @@ static void TestPvh(void)
     Point(BlReadPvh(0x1000, &Information) == NULL && RangeIs(0, 0x100000, 0x200000, 1) &&
               strcmp(Information.CommandLine, "test=boot/* prompt") == 0 &&
               Information.AcpiRsdp == 0xE0000,
-          "boot/pvh/a-good-record-is-read");
+          "host/boot/pvh/a-good-record-is-read");
 
     Start = GoodStart(), Start->Magic++;
-    Point(Says(BlReadPvh(0x1000, &Information), "not where"), "boot/pvh/a-wrong-magic-is-refused");
+    Point(Says(BlReadPvh(0x1000, &Information), "not where"),
+          "host/boot/pvh/a-wrong-magic-is-refused");
     Point(Says(BlReadPvh(0xFFFFFFFFFFFFFFF0, &Information), "not where"),
-          "boot/pvh/a-wild-record-is-refused");
+          "host/boot/pvh/a-wild-record-is-refused");
     Start = GoodStart(), Start->Version = 0;
-    Point(Says(BlReadPvh(0x1000, &Information), "no memory map"), "boot/pvh/version-0-has-no-map");
+    Point(Says(BlReadPvh(0x1000, &Information), "no memory map"),
+          "host/boot/pvh/version-0-has-no-map");
     Start = GoodStart(), Start->Entries = 0xFFFFFFFF;
-    Point(Says(BlReadPvh(0x1000, &Information), "more than 128"), "boot/pvh/a-huge-map-is-refused");
+    Point(Says(BlReadPvh(0x1000, &Information), "more than 128"),
+          "host/boot/pvh/a-huge-map-is-refused");
     Start = GoodStart(), Start->MemoryMap = 0xFFFFFFFFFFFFFF00;
     Point(Says(BlReadPvh(0x1000, &Information), "outside of memory"),
-          "boot/pvh/a-wild-map-is-refused");
+          "host/boot/pvh/a-wild-map-is-refused");
     Start = GoodStart(), Start->CommandLine = 0xDEAD000000000000;
     Point(Says(BlReadPvh(0x1000, &Information), "command line"),
-          "boot/pvh/a-wild-command-line-is-refused");
+          "host/boot/pvh/a-wild-command-line-is-refused");
     Start = GoodStart(), memset(FakeMemory + 0x200, 'A', 0x1000);
     Point(Says(BlReadPvh(0x1000, &Information), "command line") &&
               strlen(Information.CommandLine) == 1023,
-          "boot/pvh/a-command-line-without-nul-is-refused");
+          "host/boot/pvh/a-command-line-without-nul-is-refused");
     Start = GoodStart(), Start->ModuleCount = 1, Start->ModuleList = 0;
-    Point(Says(BlReadPvh(0x1000, &Information), "module"), "boot/pvh/a-wild-module-is-refused");
+    Point(Says(BlReadPvh(0x1000, &Information), "module"),
+          "host/boot/pvh/a-wild-module-is-refused");
     Start = GoodStart(), Start->ModuleCount = 0xFFFFFFFF, Start->ModuleList = 0x1100;
-    Point(Says(BlReadPvh(0x1000, &Information), "modules"), "boot/pvh/many-modules-are-refused");
+    Point(Says(BlReadPvh(0x1000, &Information), "modules"),
+          "host/boot/pvh/many-modules-are-refused");
 }
 
 int main(void)

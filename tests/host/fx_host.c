@@ -140,7 +140,7 @@ VOID HostPlan(int Points)
 
 VOID HostPoint(const char *Name)
 {
-    printf("%sok %d - host/wdf/%s\n", HostFailedChecks ? "not " : "", ++HostPoints, Name);
+    printf("%sok %d - %s\n", HostFailedChecks ? "not " : "", ++HostPoints, Name);
     HostFailedPoints += HostFailedChecks != 0;
     HostFailedChecks = 0;
 }

@@ -306,7 +306,7 @@ static VOID TestAllShapes(VOID)
         Shapes += TestShapes(Nodes);
     }
     HOST_CHECK(Shapes == 1 + 1 + 2 + 6 + 24);
-    HostPoint("shapes");
+    HostPoint("host/wdf/shapes");
 }
 
 /* ---- random operations --------------------------------------------------------------------- */
@@ -376,7 +376,7 @@ static VOID TestRandom(VOID)
         }
         Finish(Blocks);
     }
-    HostPoint("random-operations");
+    HostPoint("host/wdf/random-operations");
 }
 
 /* The driver goes with everything below it, whatever waits in its list. */
@@ -409,7 +409,7 @@ static VOID TestUnload(VOID)
     }
     WdfDriverGlobals = Outer;
     HOST_CHECK(HostBlocks == Blocks);
-    HostPoint("unload");
+    HostPoint("host/wdf/unload");
 }
 
 /* ---- allocations that fail ----------------------------------------------------------------- */
@@ -445,7 +445,7 @@ static VOID TestOutOfMemory(VOID)
     HostAllocationsLeft = -1;
     WdfObjectDelete(Object);
     HOST_CHECK(HostBlocks == Blocks);
-    HostPoint("out-of-memory");
+    HostPoint("host/wdf/out-of-memory");
 }
 
 /* ---- threads ------------------------------------------------------------------------------- */
@@ -583,7 +583,7 @@ static VOID TestThreads(VOID)
     HostDriverDelete();
     WdfDriverGlobals = Outer;
     HOST_CHECK(Cleanups == Births && Destroys == Births && HostBlocks == Blocks);
-    HostPoint("threads");
+    HostPoint("host/wdf/threads");
 }
 
 /* ---- depth and length ---------------------------------------------------------------------- */
@@ -630,8 +630,8 @@ int main(void)
     TestUnload();
     TestOutOfMemory();
     TestThreads();
-    TestMany(TRUE, "deep-chain");
-    TestMany(FALSE, "many-children");
+    TestMany(TRUE, "host/wdf/deep-chain");
+    TestMany(FALSE, "host/wdf/many-children");
     HostDriverDelete();
     return HostVerdict();
 }
