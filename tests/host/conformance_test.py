@@ -124,6 +124,13 @@ class Conformance(unittest.TestCase):
 
 
 class TheTableItself(unittest.TestCase):
+    def test_fill_writes_who_quotes_and_keeps_the_rest(self):
+        rows = ['| APP-1 | Blocks are aligned. | milestone 1 of 6 (boot) |',
+                GOOD_ROWS[1].replace('pool/tag', 'old/name'), *GOOD_ROWS[2:]]
+        filled = conformance.fill(HEAD + '\n'.join(rows), TESTS)
+        self.assertEqual(['| APP-1 | Blocks are aligned. | pool/align |', *GOOD_ROWS[1:]],
+                         filled[len(HEAD):].split('\n'))
+
     def test_rows_are_sound(self):
         with open(os.path.join(ROOT, 'docs', 'conformance.md'), encoding='utf-8') as file:
             text = file.read()
