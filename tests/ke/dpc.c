@@ -89,7 +89,8 @@ TEST(DpcWaits, "dpc/waits-while-at-dispatch-and-drains-on-lower", "IRQL-3")
     CHECK_EQ(DpcRuns, 1);
 }
 
-TEST(DpcApcLevel, "dpc/lowering-to-apc-level-is-enough", "contract 7, surprise 3")
+TEST(DpcApcLevel, "dpc/lowering-to-apc-level-is-enough",
+     "CON-2 Queued DPCs run when the IRQL falls below DISPATCH_LEVEL; APC_LEVEL is low enough.")
 {
     KIRQL Old;
     PrepareDpcs();

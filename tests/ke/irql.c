@@ -49,7 +49,7 @@ TEST(IrqlRaiseReturnsOld, "irql/raise-returns-old-level", "IRQL-1")
 }
 
 TEST(IrqlRaiseToSame, "irql/raise-to-the-same-level-has-no-effect",
-     "contract 1.3: same level, no effect")
+     "CON-3 Raising to the current level, or lowering to it, changes nothing.")
 {
     KIRQL Old = KeRaiseIrqlToDpcLevel();
     KIRQL Same;
@@ -61,8 +61,7 @@ TEST(IrqlRaiseToSame, "irql/raise-to-the-same-level-has-no-effect",
     KeLowerIrql(Old);
 }
 
-TEST(IrqlLowerInSteps, "irql/lower-in-several-steps",
-     "contract 1.3: lower in several steps, allowed")
+TEST(IrqlLowerInSteps, "irql/lower-in-several-steps", "CON-4 IRQL may be lowered in several steps.")
 {
     KIRQL Old;
     KeRaiseIrql(HIGH_LEVEL, &Old);
@@ -114,7 +113,8 @@ TEST(IrqlVectorClass, "irql/vector-runs-at-its-high-nibble",
 }
 
 TEST(IrqlHoldsBack, "irql/apic-holds-back-what-the-level-masks",
-     "APIC-1: for each class from 3 to 15")
+     "CON-1 The local APIC delivers an interrupt only while its vector's high nibble is above "
+     "CR8.")
 {
     for (UCHAR Class = FIRST_DEVICE_CLASS; Class <= HIGH_LEVEL; Class++) {
         UCHAR Vector = (UCHAR)(Class << 4 | 0xA);
@@ -217,24 +217,43 @@ TEST(IrqlSpurious, "irql/unconnected-vector-is-counted", "")
     CHECK_EQ(KiSpuriousInterrupts, Before + 1);
 }
 
+TEST(IrqlFreeMisuse, "irql/free-mode-lets-misuse-happen",
+     "CON-8 Free: a raise that lowers and a lower that raises just happen.")
+{
+    KIRQL Old;
+    if (KiCheckedMode) {
+        SKIP("for mode=free");
+    }
+    KeRaiseIrql(HIGH_LEVEL, &Old);
+    KeRaiseIrql(APC_LEVEL, &Old);
+    CHECK_EQ(Old, HIGH_LEVEL);
+    CHECK_EQ(KeGetCurrentIrql(), APC_LEVEL);
+    KeLowerIrql(DISPATCH_LEVEL);
+    CHECK_EQ(KeGetCurrentIrql(), DISPATCH_LEVEL);
+    KeLowerIrql(PASSIVE_LEVEL);
+}
+
 /* ---- machines that must stop ----------------------------------------------------------------- */
 
-CRASH_TEST(CrashRaiseToLower, "irql/raise-that-lowers", "0x9 0x2 0x0 0x0 sym:CrashRaiseToLower",
-           "IRQL-2")
+CRASH_TEST(
+    CrashRaiseToLower, "irql/raise-that-lowers", "0x9 0x2 0x0 0x0 sym:CrashRaiseToLower",
+    "CON-5 Checked: a raise to a lower level is bug check 0x9 (current, requested, 0, caller).")
 {
     KIRQL Old;
     KeRaiseIrqlToDpcLevel();
     KeRaiseIrql(PASSIVE_LEVEL, &Old);
 }
 
-CRASH_TEST(CrashLowerToHigher, "irql/lower-that-raises", "0x9 0x0 0x2 0x1 sym:CrashLowerToHigher",
-           "IRQL-2")
+CRASH_TEST(
+    CrashLowerToHigher, "irql/lower-that-raises", "0x9 0x0 0x2 0x1 sym:CrashLowerToHigher",
+    "CON-6 Checked: a lower to a higher level is bug check 0x9 (current, requested, 1, caller).")
 {
     KeLowerIrql(DISPATCH_LEVEL);
 }
 
 CRASH_TEST(CrashDpcLevelFromAbove, "irql/raise-to-dpc-level-from-above",
-           "0x9 0xF 0x2 0x0 sym:CrashDpcLevelFromAbove", "IRQL-2")
+           "0x9 0xF 0x2 0x0 sym:CrashDpcLevelFromAbove",
+           "CON-7 KeRaiseIrqlToDpcLevel above DISPATCH_LEVEL is a bug check.")
 {
     KIRQL Old;
     KeRaiseIrql(HIGH_LEVEL, &Old);

@@ -132,14 +132,15 @@ TEST(ProcessorProtection, "processor/write-protect-nx-smep-umip-are-on", "DESIGN
 /* ---- machines that must stop ----------------------------------------------------------------- */
 
 CRASH_TEST(CrashDivide, "trap/divide-by-zero", "0x1E 0xFFFFFFFFC0000094 sym:CrashDivide 0x0 0x0",
-           "contract 4.1: 0x1E")
+           "CON-29 An unhandled exception of the processor is bug check 0x1E or 0x7F.")
 {
     ULONG Zero = 0, a = 1, d = 0;
     __asm__ volatile("divl %2" : "+a"(a), "+d"(d) : "r"(Zero));
 }
 
 CRASH_TEST(CrashIllegal, "trap/illegal-instruction",
-           "0x1E 0xFFFFFFFFC000001D sym:CrashIllegal 0x0 0x0", "contract 4.1: 0x1E")
+           "0x1E 0xFFFFFFFFC000001D sym:CrashIllegal 0x0 0x0",
+           "CON-29 An unhandled exception of the processor is bug check 0x1E or 0x7F.")
 {
     __asm__ volatile("ud2");
 }
@@ -183,7 +184,7 @@ CRASH_TEST(CrashSse, "trap/sse-exception", "0x1E 0xFFFFFFFFC00002B5 sym:CrashSse
 }
 
 CRASH_TEST(CrashUnexpected, "trap/unexpected-trap", "0x7F 0x9 0x0 sym:CrashUnexpected not0",
-           "contract 4.1: 0x7F")
+           "CON-29 An unhandled exception of the processor is bug check 0x1E or 0x7F.")
 {
     __asm__ volatile("int $9");
 }
