@@ -16,6 +16,7 @@ BOOT_OPTION(Mode, "mode",
 static CHAR KiWordStorage[BOOT_COMMAND_LINE_SIZE];
 static const CHAR *KiWords[MAX_WORDS];
 static ULONG KiWordCount;
+static ULONG KiWordsDropped;
 
 /* Length of the name part of a word. */
 static SIZE_T KiNameLength(const CHAR *Word)
@@ -57,7 +58,11 @@ static INIT BOOLEAN KiIsKnownWord(const CHAR *Word)
 /* Under GRUB the first word may be the image's own name; loaders differ, so a path is no word. */
 static INIT VOID KiAddWord(CHAR *Word)
 {
-    if (Word[0] == '/' || KiWordCount == MAX_WORDS) {
+    if (Word[0] == '/') {
+        return;
+    }
+    if (KiWordCount == MAX_WORDS) {
+        KiWordsDropped++;
         return;
     }
     KiWords[KiWordCount++] = Word;
@@ -87,6 +92,10 @@ INIT VOID KiReportUnknownWords(VOID)
     const CHAR *Mode = KiGetBootOption("mode");
     if (Mode != NULL && strcmp(Mode, "free") != 0 && strcmp(Mode, "checked") != 0) {
         DbgPrint("command line: mode=%s is neither free nor checked; checked it is\n", Mode);
+    }
+    if (KiWordsDropped != 0) {
+        DbgPrint("command line: only %u words fit, the last %u are ignored\n", MAX_WORDS,
+                 KiWordsDropped);
     }
     for (ULONG i = 0; i < KiWordCount; i++) {
         if (!KiIsKnownWord(KiWords[i])) {
