@@ -169,11 +169,11 @@ NTSTATUS NTAPI FxWdfObjectAllocateContext(PWDF_DRIVER_GLOBALS DriverGlobals, WDF
 PVOID NTAPI FxWdfObjectGetTypedContextWorker(PWDF_DRIVER_GLOBALS DriverGlobals, WDFOBJECT Handle,
                                              PCWDF_OBJECT_CONTEXT_TYPE_INFO TypeInfo)
 {
-    if (Handle == NULL || TypeInfo == NULL) {
-        FxViolationNull(FxGlobalsOfClient(DriverGlobals), __builtin_return_address(0));
-    }
+    FxRequirePointer(FxGlobalsOfClient(DriverGlobals), Handle, __builtin_return_address(0));
     USHORT Offset;
-    PFX_CONTEXT_HEADER Header = FxContextFind(FxObjectOfHandle(Handle, &Offset), TypeInfo);
+    PFX_OBJECT Object = FxObjectOfHandle(Handle, &Offset);
+    FxRequirePointer(Object->Globals, TypeInfo, __builtin_return_address(0));
+    PFX_CONTEXT_HEADER Header = FxContextFind(Object, TypeInfo);
     return Header != NULL ? Header->Context : NULL;
 }
 

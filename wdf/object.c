@@ -88,12 +88,25 @@ PVOID FxObjectInlineBuffer(PFX_OBJECT Object)
     return (PUCHAR)Object + FX_ROUND_UP((SIZE_T)Object->Kind->Size, MEMORY_ALLOCATION_ALIGNMENT);
 }
 
-/* Hangs a new object under its parent, at the end. Nobody else knows the child yet. */
-static NTSTATUS FxObjectLink(PFX_OBJECT Object, PFX_OBJECT Parent)
+static VOID FxObjectSetCallbacks(PFX_OBJECT Object, PWDF_OBJECT_ATTRIBUTES Attributes)
+{
+    if (Attributes != NULL) {
+        FxObjectContexts(Object)->Cleanup = Attributes->EvtCleanupCallback;
+        FxObjectContexts(Object)->Destroy = Attributes->EvtDestroyCallback;
+    }
+}
+
+/*
+ * Hangs a new object under its parent, at the end. Nobody else knows the child before the lock is
+ * released; from then on the parent's deletion may take it, so the callbacks are there by then.
+ */
+static NTSTATUS FxObjectLink(PFX_OBJECT Object, PFX_OBJECT Parent,
+                             PWDF_OBJECT_ATTRIBUTES Attributes)
 {
     ULONG64 Flags = FxAcquire(&Parent->Lock);
     BOOLEAN Alive = Parent->State == FxStateCreated;
     if (Alive) {
+        FxObjectSetCallbacks(Object, Attributes);
         InsertTailList(&Parent->Children, &Object->ChildEntry);
         Parent->PassiveChildren += (Object->Flags & FX_OBJECT_PASSIVE) != 0;
         Object->Parent = Parent;
@@ -124,15 +137,9 @@ NTSTATUS FxObjectCommit(PFX_OBJECT Object, PWDF_OBJECT_ATTRIBUTES Attributes)
     }
     PFX_OBJECT Parent = FxObjectChooseParent(Object, Attributes);
     if (Parent != NULL) {
-        NTSTATUS Status = FxObjectLink(Object, Parent);
-        if (!NT_SUCCESS(Status)) {
-            return Status;
-        }
+        return FxObjectLink(Object, Parent, Attributes);
     }
-    if (Attributes != NULL) {
-        FxObjectContexts(Object)->Cleanup = Attributes->EvtCleanupCallback;
-        FxObjectContexts(Object)->Destroy = Attributes->EvtDestroyCallback;
-    }
+    FxObjectSetCallbacks(Object, Attributes);
     return STATUS_SUCCESS;
 }
 
