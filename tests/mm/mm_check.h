@@ -1,0 +1,63 @@
+/*
+ * mm_check.h - what the tests of mm/ share: the counters that must be the same before and after,
+ * and pages taken in numbers, chained through the page frame database so that none is touched.
+ */
+#pragma once
+
+#include "mm/mm.h"
+#include "tests/test.h"
+
+typedef struct _MM_COUNTS {
+    PFN_NUMBER Available;
+    SIZE_T Committed;
+    SIZE_T InUse[MiRegionCount]; /* pages of address space */
+} MM_COUNTS, *PMM_COUNTS;
+
+static inline MM_COUNTS TestMmCounts(VOID)
+{
+    MM_COUNTS Counts = {.Available = MiAvailablePages(), .Committed = MmTotalCommittedPages};
+    for (ULONG i = 0; i < MiRegionCount; i++) {
+        Counts.InUse[i] = MiRegions[i].PagesInUse;
+    }
+    return Counts;
+}
+
+/* Nothing that was taken since is still out. */
+static inline VOID TestMmUnchanged(const MM_COUNTS *Before)
+{
+    MM_COUNTS Now = TestMmCounts();
+    CHECK_EQ(Now.Available, Before->Available);
+    CHECK_EQ(Now.Committed, Before->Committed);
+    for (ULONG i = 0; i < MiRegionCount; i++) {
+        CHECK_EQ(Now.InUse[i], Before->InUse[i]);
+    }
+}
+
+/* Puts an allocated page in front of a chain of such pages. */
+static inline VOID TestChainPage(PFN_NUMBER *Chain, PFN_NUMBER Pfn)
+{
+    MiPfnEntry(Pfn)->OriginalPte.Long = *Chain;
+    *Chain = Pfn;
+}
+
+/* Frees a chain of pages; returns how many there were. */
+static inline SIZE_T TestFreeChain(PFN_NUMBER Chain)
+{
+    SIZE_T Count = 0;
+    for (; Chain != MI_NO_PAGE; Count++) {
+        PFN_NUMBER Next = MiPfnEntry(Chain)->OriginalPte.Long;
+        MiFreePage(Chain);
+        Chain = Next;
+    }
+    return Count;
+}
+
+static inline BOOLEAN TestIsZero(const VOID *Memory, SIZE_T Bytes)
+{
+    const ULONG64 *Words = Memory;
+    ULONG64 Bits = 0;
+    for (SIZE_T i = 0; i < Bytes / sizeof(ULONG64); i++) {
+        Bits |= Words[i];
+    }
+    return Bits == 0;
+}
