@@ -61,6 +61,7 @@ class SelectionTest(LauncherTest):
 
     def test_quick_suite_leaves_slow_tests_out(self):
         self.assertEqual(['a/one', 'a/two', 'b/three'], scenario.expand('quiet', self.kernel))
+        self.assertEqual(['a/one', 'a/two', 'b/three'], scenario.expand('test=*', self.kernel))
         self.assertEqual(['b/three', 'b/slow'], scenario.expand('test=b/*', self.kernel))
         self.assertEqual(['a/one', 'b/slow'], scenario.expand('test=*/one,b/sl*', self.kernel))
         self.assertEqual([], scenario.expand('test=', self.kernel))
