@@ -96,8 +96,38 @@ typedef enum _EX_POOL_PRIORITY {
  */
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
 
+/*
+ * ExAllocatePoolWithTag for a request that may matter less or more than others when memory runs
+ * short. No value makes a request fail while there is memory: thresholds come with milestone 3 of
+ * 6. The special-pool variants only choose an edge (contract 2.5), so without special pool they
+ * change nothing. DDI wdm ExAllocatePoolWithTagPriority.
+ */
+PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
+                                          EX_POOL_PRIORITY Priority);
+
 /* ExAllocatePoolWithTag under the tag 'None'. DDI wdm ExAllocatePool. */
 PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
+
+/* The same with the contents chosen by name. DDI wdm ExAllocatePoolZero and its relatives. */
+FORCEINLINE PVOID ExAllocatePoolZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
+{
+    return ExAllocatePoolWithTag((POOL_TYPE)(PoolType | POOL_ZERO_ALLOCATION), NumberOfBytes, Tag);
+}
+FORCEINLINE PVOID ExAllocatePoolUninitialized(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
+{
+    return ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
+}
+FORCEINLINE PVOID ExAllocatePoolPriorityZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
+                                             EX_POOL_PRIORITY Priority)
+{
+    return ExAllocatePoolWithTagPriority((POOL_TYPE)(PoolType | POOL_ZERO_ALLOCATION),
+                                         NumberOfBytes, Tag, Priority);
+}
+FORCEINLINE PVOID ExAllocatePoolPriorityUninitialized(POOL_TYPE PoolType, SIZE_T NumberOfBytes,
+                                                      ULONG Tag, EX_POOL_PRIORITY Priority)
+{
+    return ExAllocatePoolWithTagPriority(PoolType, NumberOfBytes, Tag, Priority);
+}
 
 /*
  * NumberOfBytes of zeroed memory (unless POOL_FLAG_UNINITIALIZED). Flags name exactly one of

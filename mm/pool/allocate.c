@@ -1,5 +1,6 @@
 /*
- * allocate.c - ExAllocatePool, ExAllocatePoolWithTag, ExAllocatePool2: for drivers and the kernel.
+ * allocate.c - ExAllocatePool, ...WithTag, ...WithTagPriority, ExAllocatePool2: for drivers and the
+ * kernel.
  *
  * Each public routine turns its arguments into a POOL_REQUEST and answers what its own family
  * answers to bad ones (contract 2.4, 2.7, 2.11); the rest is common: IRQL, a small or a big block,
@@ -144,6 +145,18 @@ PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULON
     return ExpAllocateByType(PoolType, NumberOfBytes, Tag, __builtin_return_address(0));
 }
 EXPORT(ExAllocatePoolWithTag);
+
+/*
+ * Every priority is served as High is: as long as there is memory. The others may fail earlier
+ * (contract 2.5), and no more.
+ */
+PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
+                                          EX_POOL_PRIORITY Priority)
+{
+    UNREFERENCED_PARAMETER(Priority);
+    return ExpAllocateByType(PoolType, NumberOfBytes, Tag, __builtin_return_address(0));
+}
+EXPORT(ExAllocatePoolWithTagPriority);
 
 PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 {

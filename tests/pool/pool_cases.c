@@ -1,0 +1,167 @@
+/*
+ * pool_cases.c - helpers of the tests of the pools; pool_cases.h says what each does.
+ */
+#include "tests/pool/pool_cases.h"
+
+const POOL_CASE PoolCases[PoolKindCount] = {
+    {"NonPagedPoolNx", PoolKindNonPagedNx, NonPagedPoolNx, POOL_FLAG_NON_PAGED, DISPATCH_LEVEL},
+    {"NonPagedPool", PoolKindNonPagedExecute, NonPagedPool, POOL_FLAG_NON_PAGED_EXECUTE,
+     DISPATCH_LEVEL},
+    {"PagedPool", PoolKindPaged, PagedPool, POOL_FLAG_PAGED, APC_LEVEL},
+};
+
+POOL_PLUGS PoolPlugs;
+
+VOID PoolForEach(BOOLEAN (*Check)(const POOL_CASE *Case))
+{
+    for (ULONG i = 0; i < ARRAYSIZE(PoolCases); i++) {
+        if (!CHECK(Check(&PoolCases[i]))) {
+            DbgPrint("this was %s\n", PoolCases[i].Name);
+        }
+    }
+}
+
+/* ---- pages laid out at will ------------------------------------------------------------------ */
+
+VOID PoolFreePlugs(VOID)
+{
+    while (PoolPlugs.Count != 0) {
+        ExFreePool(PoolPlugs.Blocks[--PoolPlugs.Count]);
+    }
+}
+
+/* Whether Block is the only one of its page that is in use. */
+static BOOLEAN PoolIsAlone(PVOID Block)
+{
+    POOL_PAGE_WALK Walk;
+    PPOOL_HEADER Header;
+    BOOLEAN Alone = ExpBeginWalk(&Walk, Block);
+    while ((Header = ExpNextBlock(&Walk)) != NULL) {
+        Alone &= Header == ExpHeaderOf(Block) || Header->PoolType == 0;
+    }
+    return Alone && !Walk.Broken;
+}
+
+/* Allocates until a block lies beside Neighbour, or alone without one. */
+static PVOID PoolTakeWhere(const POOL_CASE *Case, SIZE_T Bytes, PVOID Neighbour)
+{
+    while (PoolPlugs.Count < POOL_MAX_PLUGS) {
+        PVOID Block = ExAllocatePoolWithTag(Case->Type, Bytes, TEST_TAG);
+        if (Block == NULL) {
+            return NULL;
+        }
+        if (Neighbour ? PAGE_ALIGN(Block) == PAGE_ALIGN(Neighbour) : PoolIsAlone(Block)) {
+            return Block;
+        }
+        PoolPlugs.Blocks[PoolPlugs.Count++] = Block;
+    }
+    return NULL;
+}
+
+PVOID PoolTakeAlone(const POOL_CASE *Case, SIZE_T Bytes)
+{
+    return PoolTakeWhere(Case, Bytes, NULL);
+}
+
+PVOID PoolTakeBeside(const POOL_CASE *Case, SIZE_T Bytes, PVOID Neighbour)
+{
+    return PoolTakeWhere(Case, Bytes, Neighbour);
+}
+
+BOOLEAN PoolTakeQuarters(const POOL_CASE *Case, PVOID Blocks[4])
+{
+    PUCHAR First = PoolTakeAlone(Case, POOL_QUARTER);
+    Blocks[0] = First;
+    for (ULONG i = 1; i < 4 && First != NULL; i++) {
+        if (PoolTakeBeside(Case, POOL_QUARTER, First) == NULL) {
+            return FALSE;
+        }
+        Blocks[i] = First + i * (PAGE_SIZE / 4);
+    }
+    return First != NULL && BYTE_OFFSET(First) == sizeof(POOL_HEADER);
+}
+
+/* ---- the pools' own records ------------------------------------------------------------------ */
+
+/* Free blocks of each class that the walk over the pages met. */
+static SIZE_T PoolFreeBlocks[POOL_CLASSES];
+
+/* POOL-1 to POOL-5 and POOL-7 in one page; returns its blocks in use. */
+static SIZE_T PoolCheckPage(POOL_KIND Kind, PVOID Page)
+{
+    POOL_PAGE_WALK Walk;
+    PPOOL_HEADER Header;
+    SIZE_T InUse = 0;
+    BOOLEAN AfterFree = FALSE;
+    ExpBeginWalk(&Walk, Page);
+    while ((Header = ExpNextBlock(&Walk)) != NULL) {
+        BOOLEAN Free = Header->PoolType == 0;
+        CHECK_EQ(Header->PoolIndex, Kind);
+        CHECK(!(Free && AfterFree));
+        CHECK(Free || ((Header->PoolType & POOL_BLOCK_IN_USE) && Header->BlockSize >= 2));
+        PoolFreeBlocks[Header->BlockSize] += Free;
+        InUse += !Free;
+        AfterFree = Free;
+    }
+    CHECK(!Walk.Broken);
+    CHECK_NE(InUse, 0);
+    return InUse;
+}
+
+/* POOL-5 and POOL-6: the lists have the free blocks of the pages, and links agree both ways. */
+static VOID PoolCheckLists(PPOOL_DESCRIPTOR Pool)
+{
+    for (ULONG Class = 0; Class < POOL_CLASSES; Class++) {
+        PLIST_ENTRY Head = &Pool->ListHeads[Class];
+        SIZE_T Length = 0;
+        for (PLIST_ENTRY Links = Head->Flink; Links != Head; Links = Links->Flink) {
+            PPOOL_HEADER Header = (PPOOL_HEADER)Links - 1;
+            CHECK(Header->BlockSize == Class && Header->PoolType == 0);
+            CHECK(Links->Flink->Blink == Links && Links->Blink->Flink == Links);
+            Length++;
+        }
+        CHECK_EQ((Pool->NonEmpty[Class / 64] >> (Class % 64)) & 1, Length != 0);
+        CHECK_EQ(Length, Class < 2 ? 0 : PoolFreeBlocks[Class]);
+        PoolFreeBlocks[Class] = 0;
+    }
+}
+
+SIZE_T PoolCheck(POOL_KIND Kind)
+{
+    PPOOL_DESCRIPTOR Pool = &ExpPools[Kind];
+    POOL_BIG_BLOCK Big;
+    SIZE_T InUse = 0, Pages = 0;
+    ULONG_PTR Page = Pool->FirstPage;
+    for (; Page != 0 && Page <= Pool->LastPage; Page += PAGE_SIZE) {
+        if (ExpQueryPages((PVOID)Page) == 1 && !ExpFindBigBlock((PVOID)Page, &Big)) {
+            InUse += PoolCheckPage(Kind, (PVOID)Page);
+            Pages++;
+        }
+    }
+    CHECK_EQ(Pages, Pool->TotalPages);
+    CHECK_EQ(Pool->Lock.Held, 0);
+    PoolCheckLists(Pool);
+    return InUse;
+}
+
+/* ---- small ones ------------------------------------------------------------------------------ */
+
+BOOLEAN PoolIsFilled(PVOID Block, UCHAR Byte, SIZE_T From, SIZE_T To)
+{
+    PUCHAR Bytes = Block;
+    for (SIZE_T i = From; i < To; i++) {
+        if (Bytes[i] != Byte) {
+            DbgPrint("byte 0x%I64x of %p is 0x%02x, not 0x%02x\n", (ULONG64)i, Block, Bytes[i],
+                     Byte);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+VOID PoolFreeIfAny(PVOID Block)
+{
+    if (Block != NULL) {
+        ExFreePool(Block);
+    }
+}

@@ -1,0 +1,65 @@
+/*
+ * pool_cases.h - what the tests of the pools share: the three pools, pages laid out at will, and
+ * the pools' own records compared with their invariants.
+ */
+#pragma once
+
+#include "mm/pool/pool.h"
+#include "tests/test.h"
+
+#define TEST_TAG 'tseT'
+
+/* A pool as callers name it. */
+typedef struct _POOL_CASE {
+    const CHAR *Name;
+    POOL_KIND Kind;
+    POOL_TYPE Type;
+    POOL_FLAGS Flag;
+    KIRQL HighestIrql;
+} POOL_CASE;
+extern const POOL_CASE PoolCases[PoolKindCount];
+
+/* Runs Check for each pool; says which one it was when Check finds the promise broken. */
+VOID PoolForEach(BOOLEAN (*Check)(const POOL_CASE *Case));
+
+/* ---- pages laid out at will ------------------------------------------------------------------ */
+
+/*
+ * Blocks that were only taken so that the next one lies where a test wants it. A test has one of
+ * these, zeroed, and frees it in the end.
+ */
+#define POOL_MAX_PLUGS 1024
+typedef struct _POOL_PLUGS {
+    ULONG Count;
+    PVOID Blocks[POOL_MAX_PLUGS];
+} POOL_PLUGS, *PPOOL_PLUGS;
+extern POOL_PLUGS PoolPlugs;
+VOID PoolFreePlugs(VOID);
+
+/* A block that has a page for itself; NULL when that can't be had. */
+PVOID PoolTakeAlone(const POOL_CASE *Case, SIZE_T Bytes);
+/* A block in the page of Neighbour; NULL when that can't be had. */
+PVOID PoolTakeBeside(const POOL_CASE *Case, SIZE_T Bytes, PVOID Neighbour);
+/* Four blocks of a quarter page each that fill a page, in the order of their addresses. */
+#define POOL_QUARTER (PAGE_SIZE / 4 - sizeof(POOL_HEADER))
+BOOLEAN PoolTakeQuarters(const POOL_CASE *Case, PVOID Blocks[4]);
+
+/* ---- checks ---------------------------------------------------------------------------------- */
+
+/*
+ * Compares all pages and lists of a pool with POOL-1 to POOL-7; a broken invariant is a failed
+ * check. Returns the blocks in use that share a page.
+ */
+SIZE_T PoolCheck(POOL_KIND Kind);
+BOOLEAN PoolIsFilled(PVOID Block, UCHAR Byte, SIZE_T From, SIZE_T To);
+/* Frees a block if there is one: for the ends of tests. */
+VOID PoolFreeIfAny(PVOID Block);
+
+/* xorshift64 with shifts 13, 7, 17; returns the state after them. */
+static inline ULONG64 PoolRandom(PULONG64 State)
+{
+    *State ^= *State << 13;
+    *State ^= *State >> 7;
+    *State ^= *State << 17;
+    return *State;
+}
