@@ -22,10 +22,12 @@
 #define LSR_EMPTY      0x20
 #define MAX_POLLS      100000 /* a dead chip must not hang a bug check */
 
+#define CTRL_C    0x03
 #define RING_SIZE 256 /* a power of two: indices wrap freely */
 
 static UCHAR HalpRing[RING_SIZE];
 static volatile ULONG HalpRingHead, HalpRingTail; /* written by the interrupt, by the reader */
+static volatile LONG HalpBreaks;                  /* Ctrl-C's in the ring */
 ULONG HalpConsoleOverruns;
 
 VOID HalpInitializeConsole(VOID)
@@ -73,6 +75,7 @@ static VOID HalpConsoleInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
         }
         HalpRing[HalpRingHead % RING_SIZE] = Byte;
         HalpRingHead++;
+        InterlockedExchangeAdd(&HalpBreaks, Byte == CTRL_C);
     }
 }
 
@@ -90,5 +93,23 @@ INT HalpConsoleRead(VOID)
     }
     UCHAR Byte = HalpRing[HalpRingTail % RING_SIZE];
     HalpRingTail++;
+    InterlockedExchangeAdd(&HalpBreaks, -(Byte == CTRL_C));
     return Byte;
+}
+
+UCHAR HalpConsoleWait(VOID)
+{
+    INT Byte;
+    ULONG64 Flags = KiDisableInterrupts();
+    while ((Byte = HalpConsoleRead()) < 0) {
+        /* Interrupts come in after the hlt, not before it: none that arrives now is slept over. */
+        __asm__ volatile("sti; hlt; cli" : : : "memory");
+    }
+    KiRestoreInterrupts(Flags);
+    return (UCHAR)Byte;
+}
+
+BOOLEAN HalpConsoleInterrupted(VOID)
+{
+    return HalpBreaks != 0;
 }

@@ -37,6 +37,10 @@ VOID HalpEnableConsoleInput(VOID);                      /* input by interrupt fr
 VOID HalpConsoleWrite(const CHAR *Text, SIZE_T Length); /* any IRQL, also inside a bug check */
 /* The next typed byte, or -1. Any IRQL. */
 INT HalpConsoleRead(VOID);
+/* Waits for the next typed byte; the processor halts meanwhile. Below the console's IRQL (3). */
+UCHAR HalpConsoleWait(VOID);
+/* TRUE while a Ctrl-C is among the typed bytes that nobody has read yet. Any IRQL. */
+BOOLEAN HalpConsoleInterrupted(VOID);
 /* Bytes lost because the input ring was full. */
 extern ULONG HalpConsoleOverruns;
 
