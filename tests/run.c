@@ -2,8 +2,8 @@
  * run.c - runs the in-kernel tests and prints TAP, for the command line and the monitor.
  *
  * One top-level point a test; failed assertions are comment lines before it. The plan comes first,
- * so that a run that is cut off can never look complete. Outcomes are counted here; crash and
- * time-out are for the host to see.
+ * so that a run that is cut off can never look complete; Ctrl-C cuts one off between two tests.
+ * Outcomes are counted here; crash and time-out are for the host to see.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -66,12 +66,21 @@ static BOOLEAN TestIsChosen(const CHAR *Globs, const CHAR *Name)
 }
 
 /* The quick suite leaves slow tests out, unless the pattern names them without a bare "*". */
-static BOOLEAN TestIsSelected(const TEST_ENTRY *Entry, const CHAR *Globs)
+BOOLEAN TestIsSelected(const TEST_ENTRY *Entry, const CHAR *Globs)
 {
     if ((Entry->Flags & TEST_SLOW) && (Globs[0] == '\0' || strcmp(Globs, "*") == 0)) {
         return FALSE;
     }
     return TestIsChosen(Globs, Entry->Name);
+}
+
+ULONG TestCount(const CHAR *Globs)
+{
+    ULONG Count = 0;
+    for (const TEST_ENTRY *Entry = TestTable; Entry < TestTableEnd; Entry++) {
+        Count += TestIsSelected(Entry, Globs);
+    }
+    return Count;
 }
 
 /*
@@ -100,17 +109,20 @@ static BOOLEAN TestRunOne(const TEST_ENTRY *Entry, ULONG Number)
 
 ULONG TestRunGlob(const CHAR *Globs)
 {
-    ULONG Planned = 0, Number = 0, Failed = 0;
-    for (const TEST_ENTRY *Entry = TestTable; Entry < TestTableEnd; Entry++) {
-        Planned += TestIsSelected(Entry, Globs);
-    }
+    ULONG Planned = TestCount(Globs), Number = 0, Failed = 0;
     RtlpPrintRaw("1..%u\n", Planned);
     for (const TEST_ENTRY *Entry = TestTable; Entry < TestTableEnd; Entry++) {
         if (TestIsSelected(Entry, Globs)) {
             Failed += !TestRunOne(Entry, ++Number);
+            if (HalpConsoleInterrupted()) {
+                break;
+            }
         }
     }
-    DbgPrint("%u of %u tests passed\n", Planned - Failed, Planned);
+    DbgPrint("%u of %u tests passed\n", Number - Failed, Planned);
+    if (Number < Planned) {
+        DbgPrint("stopped by Ctrl-C: %u tests did not run\n", Planned - Number);
+    }
     return Failed;
 }
 
@@ -159,6 +171,12 @@ static ULONG TestRunBenches(const CHAR *Globs)
         DbgPrint("no bench matches '%s'\n", Globs);
     }
     return Run == 0;
+}
+
+BOOLEAN TestIsAnythingChosen(VOID)
+{
+    return KiGetBootOption("crash") != NULL || KiGetBootOption("bench") != NULL ||
+           KiGetBootOption("test") != NULL;
 }
 
 ULONG TestRunSelected(VOID)

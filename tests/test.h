@@ -90,10 +90,15 @@ VOID TestBenchReport(ULONG64 Ticks, ULONG64 Count);
 /* The same under "name/suffix", without a goal: for the checked twin of a figure. */
 VOID TestBenchReportAs(const CHAR *Suffix, ULONG64 Ticks, ULONG64 Count);
 
-/* Runs what the command line chose (test=, crash=, bench=); returns the number of failed tests. */
+/* Whether the command line says what to run (test=, crash=, bench=). */
+BOOLEAN TestIsAnythingChosen(VOID);
+/* Runs that, or else the quick suite; returns the number of failed tests. */
 ULONG TestRunSelected(VOID);
-/* Runs the tests whose names match Glob and prints their TAP; returns the number of failed ones. */
-ULONG TestRunGlob(const CHAR *Glob);
+/* Globs: patterns between commas; "*" is the quick suite, which leaves slow tests out. */
+BOOLEAN TestIsSelected(const TEST_ENTRY *Entry, const CHAR *Globs);
+ULONG TestCount(const CHAR *Globs);
+/* Runs the tests that Globs selects and prints their TAP; returns the number of failed ones. */
+ULONG TestRunGlob(const CHAR *Globs);
 
 #define TEST_CHECK(a, r, b)                                                                        \
     TestCompare((ULONG64)(a), (r), (ULONG64)(b), #a " against " #b, __FILE__, __LINE__)

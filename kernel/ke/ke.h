@@ -133,6 +133,8 @@ extern VOID (*KiBugCheckOutputHook)(VOID);
 const CHAR *KiBugCheckName(ULONG Code);
 /* "Symbol+0x12" of a kernel address into Buffer; FALSE when it is in no function. */
 BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size);
+/* The address of the kernel's routine with this name, NULL without one. */
+PVOID KiFindSymbol(const CHAR *Name, SIZE_T Length);
 /* Asks the registered describers; FALSE when none knows the address. */
 BOOLEAN KiDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size);
 /*
@@ -143,6 +145,15 @@ typedef BOOLEAN NTAPI KI_ADDRESS_PROBE(PVOID Address);
 VOID KiRegisterAddressProbe(KI_ADDRESS_PROBE *Probe);
 /* Prints the call chain from Rip/Rbp, innermost first; never faults on a bad chain. */
 VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp);
+
+/* ---- monitor commands (arguments.c) ---------------------------------------------------------- */
+
+/*
+ * Reads *Count to Most hexadecimal numbers or names of routines from the rest of a command's line;
+ * *Count becomes how many there were. FALSE after one line that says what is wrong.
+ */
+BOOLEAN KiReadArguments(const CHAR *Usage, const CHAR *Arguments, ULONG Most, PULONG64 Values,
+                        PULONG Count);
 
 /* ---- the two registers behind IRQL ----------------------------------------------------------- */
 

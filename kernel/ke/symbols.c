@@ -54,6 +54,19 @@ BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size)
     return TRUE;
 }
 
+PVOID KiFindSymbol(const CHAR *Name, SIZE_T Length)
+{
+    const KI_SYMBOL_TABLE *Table = &KiSymbolTable;
+    const CHAR *Names = (const CHAR *)&Table->Symbols[Table->Count];
+    for (ULONG i = 0; i < Table->Count; i++) {
+        const CHAR *Known = Names + Table->Symbols[i].Name;
+        if (strlen(Known) == Length && memcmp(Known, Name, Length) == 0) {
+            return KiImageStart + Table->Symbols[i].Offset;
+        }
+    }
+    return NULL;
+}
+
 static KI_ADDRESS_PROBE *KiAddressProbe;
 
 VOID KiRegisterAddressProbe(KI_ADDRESS_PROBE *Probe)
