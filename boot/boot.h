@@ -36,3 +36,7 @@ BOOLEAN BlAddRange(PBOOT_INFORMATION Information, ULONG64 Base, ULONG64 Size, UL
 const CHAR *BlSanitiseMap(PBOOT_INFORMATION Information);
 /* The type that a loader's number means; unknown numbers are reserved memory. */
 BOOT_MEMORY_TYPE BlMemoryType(ULONG Type);
+
+/* greet.c: the first lines, before the memory manager starts, and the rest when all is up. */
+VOID BlBeginGreeting(const BOOT_INFORMATION *Information);
+VOID BlGreet(VOID);

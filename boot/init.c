@@ -13,9 +13,11 @@
 #include "kernel/rtl/section.h"
 #include "mm/mm.h"
 #include "mm/pool/pool.h"
+#include "monitor/monitor.h"
 #include "tests/test.h"
 
-BOOT_OPTION(Prompt, "prompt", "prompt  stop at the monitor prompt when the tests are done");
+BOOT_OPTION(Prompt, "prompt",
+            "prompt  stop at the monitor prompt when what the other words choose is done");
 
 #define ROAD_PVH 0
 
@@ -36,19 +38,6 @@ static INIT VOID KiReadLoaderData(ULONG Road, ULONG64 LoaderData)
     }
 }
 
-static INIT VOID KiGreet(VOID)
-{
-    ULONG64 Usable = 0;
-    for (ULONG i = 0; i < KiBootInformation.RangeCount; i++) {
-        const BOOT_MEMORY_RANGE *Range = &KiBootInformation.Ranges[i];
-        Usable += Range->Type == BootMemoryUsable ? Range->Size : 0;
-    }
-    DbgPrint("Tarn, booted by %s, %s mode\n", KiBootInformation.Road,
-             KiCheckedMode ? "checked" : "free");
-    DbgPrint("memory: %I64u KB usable in %lu ranges\n", Usable / 1024,
-             KiBootInformation.RangeCount);
-}
-
 static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
 {
     KiWriteIrql(HIGH_LEVEL);
@@ -57,7 +46,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     KiReadLoaderData(Road, LoaderData);
     KiParseCommandLine(KiBootInformation.CommandLine);
     RtlpInitializeLog();
-    KiGreet();
+    BlBeginGreeting(&KiBootInformation);
     KiReportUnknownWords();
     MmInitialize(&KiBootInformation);
     KiRegisterAddressProbe(MmIsAddressValid);
@@ -74,8 +63,14 @@ static __attribute__((noinline)) DECLSPEC_NORETURN VOID KiRunHouse(VOID)
 {
     MmFreeBootMemory();
     MiAssertNoWritableExecutable();
-    ULONG Failed = TestRunSelected();
-    HalpExit(Failed ? HAL_EXIT_FAIL : HAL_EXIT_PASS);
+    BlGreet();
+    BOOLEAN Interactive = KiBootWordCount() == 0, Prompt = KiGetBootOption("prompt") != NULL;
+    ULONG Failed = Prompt && !TestIsAnythingChosen() ? 0 : TestRunSelected();
+    if (!Interactive && !Prompt) {
+        HalpExit(Failed ? HAL_EXIT_FAIL : HAL_EXIT_PASS);
+    }
+    DbgPrint("type help to see what can be asked, quit or Ctrl-A X to leave\n");
+    MonRun();
 }
 
 INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)

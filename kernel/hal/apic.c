@@ -22,6 +22,7 @@
 
 /* Local APIC registers, as indices of 32-bit words (16 bytes apart). */
 #define APIC_ID            (0x20 / 4)
+#define APIC_VERSION       (0x30 / 4)
 #define APIC_EOI           (0xB0 / 4)
 #define APIC_SPURIOUS      (0xF0 / 4)
 #define APIC_ICR_LOW       (0x300 / 4)
@@ -43,6 +44,7 @@
 
 #define IO_APIC_SELECT      0
 #define IO_APIC_WINDOW      4 /* byte 0x10 */
+#define IO_APIC_VERSION     0x01
 #define IO_APIC_REDIRECTION 0x10
 
 #define PIC1 0x20
@@ -80,6 +82,20 @@ VOID HalpEndOfInterrupt(VOID)
 ULONG HalpLocalApicId(VOID)
 {
     return LOCAL_APIC[APIC_ID] >> 24;
+}
+
+ULONG HalpLocalApicVersion(VOID)
+{
+    return LOCAL_APIC[APIC_VERSION] & 0xFF;
+}
+
+ULONG HalpIoApicVersion(VOID)
+{
+    ULONG64 Flags = KiDisableInterrupts();
+    IO_APIC[IO_APIC_SELECT] = IO_APIC_VERSION;
+    ULONG Version = IO_APIC[IO_APIC_WINDOW];
+    KiRestoreInterrupts(Flags);
+    return Version;
 }
 
 VOID HalpRequestSoftwareInterrupt(UCHAR Vector)

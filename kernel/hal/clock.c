@@ -17,7 +17,7 @@
 #define MAX_POLLS              10000000
 
 ULONG64 HalpTscHz;
-static ULONG HalpApicTimerHz;
+ULONG HalpApicTimerHz;
 
 /* Starts channel 2 on a one-shot count; bit 5 of port 0x61 rises when it ends. */
 static VOID HalpStartPit(USHORT Count)

@@ -70,11 +70,17 @@ VOID HalpRouteIsaInterrupt(ULONG Line, UCHAR Vector); /* I/O APIC, edge, to this
 VOID HalpCalibrate(VOID);                             /* TSC and APIC timer against the PIT */
 VOID HalpStartClock(VOID);                            /* periodic interrupt each 15.625 ms */
 ULONG HalpLocalApicId(VOID);
+/* The version registers: 82489DX and later; bits 23:16 of the I/O APIC's are its last line. */
+ULONG HalpLocalApicVersion(VOID);
+ULONG HalpIoApicVersion(VOID);
 /*
  * The APIC timer at a sixteenth of its input: Count down to zero, once (no interrupt) or for ever.
  */
 VOID HalpStartApicTimer(ULONG Count, BOOLEAN Periodic);
 ULONG HalpReadApicTimer(VOID);
 extern ULONG64 HalpTscHz;
+extern ULONG HalpApicTimerHz; /* a sixteenth of its input */
 /* The battery clock as system time: 100 ns units since 1601-01-01 UTC. Boot only. */
 ULONG64 HalpReadRealTimeClock(VOID);
+/* Prints what this layer drives, a line each. */
+VOID HalpPrintDevices(VOID);

@@ -184,6 +184,9 @@ static inline VOID KiRestoreInterrupts(ULONG64 Flags)
     }
 }
 
+/* Prints this processor's kind and features, two lines. */
+VOID KiPrintProcessor(VOID);
+
 /* ---- start-up order (boot/init.c) ---------------------------------------------------------- */
 
 VOID KiInitializeProcessor(VOID); /* GDT, IDT, TSS, KPCR, control registers of processor 0 */

@@ -1,0 +1,37 @@
+/*
+ * commands.c - the prompt's own commands: `help` and `quit`.
+ */
+#include "kernel/hal/hal.h"
+#include "kernel/rtl/rtl.h"
+#include "monitor/monitor.h"
+
+static VOID MonHelpOnAll(VOID)
+{
+    const MONITOR_COMMAND_ENTRY *Entry;
+    for (ULONG i = 0; (Entry = MonSortedCommand(i)) != NULL; i++) {
+        DbgPrint("  %-28s %s\n", Entry->Usage, Entry->Help);
+    }
+    DbgPrint("Numbers are hexadecimal. Ctrl-C stops a command, Tab completes, Up brings back.\n");
+}
+
+static VOID HelpCommand(const CHAR *Arguments)
+{
+    if (*Arguments == '\0') {
+        MonHelpOnAll();
+        return;
+    }
+    const MONITOR_COMMAND_ENTRY *Entry = MonFindCommand(Arguments, strlen(Arguments));
+    if (Entry == NULL) {
+        MonReportUnknown(Arguments, strlen(Arguments));
+        return;
+    }
+    DbgPrint("usage: %s\n  %s\n", Entry->Usage, Entry->Help);
+}
+MONITOR_COMMAND("help", "help [COMMAND]", "this list, or one command's line", HelpCommand);
+
+static VOID QuitCommand(const CHAR *Arguments)
+{
+    UNREFERENCED_PARAMETER(Arguments);
+    HalpExit(HAL_EXIT_QUIT);
+}
+MONITOR_COMMAND("quit", "quit", "end the machine", QuitCommand);
