@@ -69,7 +69,7 @@ PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress)
     }
     MiWalkTables(BaseAddress, &Walk);
     if (Walk.Valid) {
-        ULONG64 Mask = Walk.Level == 1 ? PAGE_SIZE - 1 : (PAGE_SIZE << 9 * (Walk.Level - 1)) - 1;
+        ULONG64 Mask = MiEntryBytes(Walk.Level) - 1;
         ULONG64 Page = (ULONG64)Walk.Value.Hard.PageFrameNumber << PAGE_SHIFT;
         Physical.QuadPart = (LONGLONG)((Page & ~Mask) | ((ULONG_PTR)BaseAddress & Mask));
     }

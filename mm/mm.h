@@ -191,6 +191,12 @@ static inline PVOID MiPteToAddress(PMMPTE Pte)
     return (PVOID)((LONG_PTR)((ULONG_PTR)Pte << 25) >> 16);
 }
 
+/* Bytes of address space behind an entry of Level (1..4). */
+static inline ULONG64 MiEntryBytes(ULONG Level)
+{
+    return (ULONG64)PAGE_SIZE << 9 * (Level - 1);
+}
+
 /* What the processor finds for an address, level by level from the top. */
 typedef struct _MI_WALK {
     PMMPTE Entry; /* the first that is not valid, a large page's PDE, or the PTE */
@@ -223,8 +229,7 @@ static inline MMPTE MiReadPte(const MMPTE *Pte)
 }
 /*
  * Makes sure that page tables exist for Pages pages from Va on, charging commit for new ones; FALSE
- * when memory or commit run out (tables made so far stay). Page tables of system space are never
- * taken away. <= DISPATCH_LEVEL.
+ * when commit runs out. Page tables of system space are never taken away. <= DISPATCH_LEVEL.
  */
 BOOLEAN MiCreatePageTables(PVOID Va, SIZE_T Pages);
 /*

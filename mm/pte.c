@@ -10,6 +10,8 @@
  *   PTE-3  A page goes to a list only after its entries are gone and every processor has forgotten
  *          them.
  *   PTE-4  Every writable entry has NoExecute set, but for the executable pool's.
+ *   PTE-5  The tables of a request are charged together before the first is made: what cannot be
+ *          met leaves none behind.
  */
 #include "mm/mm.h"
 
@@ -77,18 +79,32 @@ MMPTE MiMakeTableEntry(PFN_NUMBER Pfn)
     return Value;
 }
 
-/* Makes the table that Entry points to, unless it is there. Losing the race to another is fine. */
-static BOOLEAN MiCreateTable(PMMPTE Entry)
+/* Tables that are missing for the addresses from First, which is on a table's border, to End. */
+static SIZE_T MiCountMissingTables(ULONG_PTR First, ULONG_PTR End)
+{
+    SIZE_T Missing = 0;
+    for (ULONG_PTR Va = First; Va < End; Va += MI_LARGE_PAGE_SIZE) {
+        MI_WALK Walk;
+        MiWalkTables((PVOID)Va, &Walk);
+        /* A missing table of a higher level is counted with the first address below it. */
+        for (ULONG Level = 2; !Walk.Valid && Level <= Walk.Level; Level++) {
+            Missing += Va == First || Va % MiEntryBytes(Level) == 0;
+        }
+    }
+    return Missing;
+}
+
+/*
+ * Makes the table that Entry points to, unless it is there, and takes it off the pages charged.
+ * Losing the race to another processor is fine.
+ */
+static BOOLEAN MiCreateTable(PMMPTE Entry, PSIZE_T Charged)
 {
     if (MiReadPte(Entry).Hard.Valid) {
         return TRUE;
     }
-    if (!MiChargeCommit(1)) {
-        return FALSE;
-    }
     PFN_NUMBER Pfn = MiAllocatePage(MiPageZeroed);
     if (Pfn == MI_NO_PAGE) {
-        MiReturnCommit(1);
         return FALSE;
     }
     MMPTE Value = MiMakeTableEntry(Pfn);
@@ -100,25 +116,30 @@ static BOOLEAN MiCreateTable(PMMPTE Entry)
                                      __ATOMIC_ACQUIRE)) {
         MiPfnEntry(Pfn)->u2.ShareCount = 0;
         MiFreePage(Pfn);
-        MiReturnCommit(1);
         return TRUE;
     }
+    (*Charged)--;
     __atomic_fetch_add(&MiPageTablePages, 1, __ATOMIC_RELAXED);
     return TRUE;
 }
 
 BOOLEAN MiCreatePageTables(PVOID Va, SIZE_T Pages)
 {
-    ULONG_PTR Address = (ULONG_PTR)Va & ~(MI_LARGE_PAGE_SIZE - 1);
+    ULONG_PTR First = (ULONG_PTR)Va & ~(MI_LARGE_PAGE_SIZE - 1);
     ULONG_PTR End = (ULONG_PTR)Va + Pages * PAGE_SIZE;
-    for (; Address < End; Address += MI_LARGE_PAGE_SIZE) {
-        for (ULONG Level = MI_TOP_LEVEL; Level >= 2; Level--) {
-            if (!MiCreateTable(MiEntryAddress((PVOID)Address, Level))) {
-                return FALSE;
-            }
+    SIZE_T Charged = MiCountMissingTables(First, End);
+    BOOLEAN Made = Charged == 0 || MiChargeCommit(Charged);
+
+    if (Charged == 0 || !Made) {
+        return Made;
+    }
+    for (ULONG_PTR Address = First; Made && Address < End; Address += MI_LARGE_PAGE_SIZE) {
+        for (ULONG Level = MI_TOP_LEVEL; Made && Level >= 2; Level--) {
+            Made = MiCreateTable(MiEntryAddress((PVOID)Address, Level), &Charged);
         }
     }
-    return TRUE;
+    MiReturnCommit(Charged);
+    return Made;
 }
 
 VOID MiMapPage(PMMPTE Pte, PFN_NUMBER Pfn, ULONG Protection)

@@ -163,10 +163,17 @@ static PVOID MiTakeRunOfRegion(PMI_REGION Region, SIZE_T Pages)
     return Va;
 }
 
+/* FALSE when not even the page tables of that many pages could be paid for. */
+static BOOLEAN MiMayHaveTables(SIZE_T Pages)
+{
+    return Pages / MI_PTES_PER_TABLE <=
+           MmTotalCommitLimit - MmTotalCommittedPages + MiPageTablePages;
+}
+
 PVOID MiReserveRegion(MI_REGION_ID Id, SIZE_T Pages)
 {
     PMI_REGION Region = &MiRegions[Id];
-    PVOID Va = Pages == 0 ? NULL : MiTakeRunOfRegion(Region, Pages);
+    PVOID Va = Pages == 0 || !MiMayHaveTables(Pages) ? NULL : MiTakeRunOfRegion(Region, Pages);
     if (Va != NULL && !MiCreatePageTables(Va, Pages)) {
         MiReleaseRegion(Region, Va, Pages);
         return NULL;

@@ -12,11 +12,6 @@ typedef struct _MI_WX_SCAN {
     ULONG64 TextFirst, TextEnd; /* physical */
 } MI_WX_SCAN, *PMI_WX_SCAN;
 
-static ULONG64 MiEntryBytes(ULONG Level)
-{
-    return (ULONG64)PAGE_SIZE << 9 * (Level - 1);
-}
-
 static MI_WX_PROBLEM MiJudgeLeaf(const MI_WX_SCAN *Scan, ULONG_PTR Va, MMPTE Value, ULONG Level,
                                  BOOLEAN NoExecute)
 {
