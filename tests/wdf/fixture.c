@@ -99,7 +99,9 @@ static VOID Append(CHAR What, WDFOBJECT Object)
     PNAMED Named = GetNamed(Object);
     SIZE_T Length = strlen(Trace);
     KIRQL Irql = KeGetCurrentIrql();
-    CHECK_LT(Length + 4, sizeof(Trace));
+    if (!CHECK_LT(Length + 3, sizeof(Trace))) {
+        return;
+    }
     Trace[Length++] = What;
     Trace[Length++] = Named != NULL ? Named->Name : '?';
     if (Irql != PASSIVE_LEVEL) {
