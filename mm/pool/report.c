@@ -45,17 +45,17 @@ static VOID ExpReportBadSize(PPOOL_HEADER Header)
     }
 }
 
-/* A neighbour tells another size of Header than Header itself. */
-static VOID ExpReportBadNeighbour(PPOOL_HEADER Header)
+/* A neighbour tells another size of Header than Header itself, or is of another pool. */
+static VOID ExpReportBadNeighbour(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
 {
     ULONG Begin = ExpGranuleOf(Header), Back = Header->PreviousSize, Size = Header->BlockSize;
     PPOOL_HEADER Next = Header + Size, Previous = Header - Back;
     if (Begin + Size < POOL_PAGE_GRANULES &&
-        (Next->PreviousSize != Size || Next->PoolIndex != Header->PoolIndex)) {
+        (Next->PreviousSize != Size || Next->PoolIndex != Pool->Kind)) {
         KeBugCheckEx(BAD_POOL_HEADER, NEXT_DISAGREES, (ULONG_PTR)Header, (ULONG_PTR)Next,
                      *(PULONG64)Next);
     }
-    if (Back != 0 && (Previous->BlockSize != Back || Previous->PoolIndex != Header->PoolIndex)) {
+    if (Back != 0 && (Previous->BlockSize != Back || Previous->PoolIndex != Pool->Kind)) {
         KeBugCheckEx(BAD_POOL_HEADER, SIZES_DISAGREE, (ULONG_PTR)Previous, *(PULONG64)Previous,
                      (ULONG_PTR)Header);
     }
@@ -87,7 +87,7 @@ DECLSPEC_NORETURN VOID ExpReportBadBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Hea
         ExpReportBadPlace(Header, Around);
     }
     ExpReportBadSize(Header);
-    ExpReportBadNeighbour(Header);
+    ExpReportBadNeighbour(Pool, Header);
     if (Header->PoolType == 0) { /* somewhere else the page is damaged too */
         KeBugCheckEx(BAD_POOL_CALLER, FREED_ALREADY, 0, *(PULONG64)Header, (ULONG_PTR)(Header + 1));
     }
