@@ -106,7 +106,8 @@ static VOID MiCheckRights(PMI_FAULT Fault)
         KiBugCheck(ATTEMPTED_WRITE_TO_READONLY_MEMORY, Address, Walk->Value.Long, 0, 0,
                    Fault->Frame);
     }
-    if ((Fault->ErrorCode & PF_FETCH) && Walk->NoExecute) {
+    /* SMEP makes user pages no-execute for the kernel. */
+    if ((Fault->ErrorCode & PF_FETCH) && (Walk->NoExecute || Walk->User)) {
         KiBugCheck(ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY, Address, Walk->Value.Long, 0, 0,
                    Fault->Frame);
     }

@@ -204,6 +204,7 @@ typedef struct _MI_WALK {
     ULONG Level;  /* 4..1 */
     BOOLEAN Valid;
     BOOLEAN Writable;  /* all levels together */
+    BOOLEAN User;      /* all levels together: user mode may touch it */
     BOOLEAN NoExecute; /* any level */
 } MI_WALK, *PMI_WALK;
 

@@ -33,13 +33,14 @@ PMMPTE MiEntryAddress(PCVOID Va, ULONG Level)
 
 VOID MiWalkTables(PCVOID Va, PMI_WALK Walk)
 {
-    *Walk = (MI_WALK){.Level = MI_TOP_LEVEL + 1, .Valid = TRUE, .Writable = TRUE};
+    *Walk = (MI_WALK){.Level = MI_TOP_LEVEL + 1, .Valid = TRUE, .Writable = TRUE, .User = TRUE};
     do {
         Walk->Level--;
         Walk->Entry = MiEntryAddress(Va, Walk->Level);
         Walk->Value = MiReadPte(Walk->Entry);
         Walk->Valid = Walk->Value.Hard.Valid;
         Walk->Writable &= Walk->Value.Hard.Dirty1;
+        Walk->User &= Walk->Value.Hard.Owner;
         Walk->NoExecute |= Walk->Value.Hard.NoExecute;
     } while (Walk->Valid && Walk->Level > 1 && !(Walk->Level < 4 && Walk->Value.Hard.LargePage));
 }
