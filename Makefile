@@ -108,6 +108,7 @@ $(BUILD)/%.ksyms.o: $(BUILD)/%.ksyms.S
 
 $(ELF): $(OBJECTS) $(BUILD)/full.ksyms.o linker.ld
 	$(call say,LD,$@)$(LD) $(LDFLAGS) $(OBJECTS) $(BUILD)/full.ksyms.o -o $@
+	@$(NM) $@ | $(PYTHON) tools/kmdf.py
 
 # The cores that also compile for Linux: each tests/host/X_test.c names its sources in its first line.
 HOST_TESTS := $(patsubst tests/host/%.c,$(BUILD)/host/%,$(wildcard tests/host/*_test.c))
