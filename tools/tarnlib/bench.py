@@ -14,7 +14,7 @@ from tarnlib.machine import Machine
 
 DECIMAL = re.compile(r'\d+(\.\d+)?$')
 START = '# bench\t'
-TIME_LIMIT = 120.0
+TIME_LIMIT = 300.0
 MEMORY = 256 << 20
 
 
