@@ -172,25 +172,11 @@ TEST(FaultFlags, "mm/fault/interrupted-code-does-not-notice", "TRAP-2")
     MiFreePoolPages(Va);
 }
 
-/* Takes commit and as many pages until only Left pages are promised to nobody. */
-static PFN_NUMBER HoldBack(SIZE_T Left)
-{
-    PFN_NUMBER Chain = MI_NO_PAGE;
-    while (MmTotalCommitLimit - MmTotalCommittedPages > Left && MiChargeCommit(1)) {
-        PFN_NUMBER Pfn = MiAllocatePage(MiPageAny);
-        if (!CHECK(Pfn != MI_NO_PAGE)) {
-            break;
-        }
-        TestChainPage(&Chain, Pfn);
-    }
-    return Chain;
-}
-
 TEST(FaultExhausted, "mm/fault/all-that-commit-promised-can-be-touched", "FAULT-4")
 {
     MiFreePoolPages(Promise(2048)); /* page tables are there from here on */
     MM_COUNTS Before = TestMmCounts();
-    PFN_NUMBER Chain = HoldBack(2000);
+    PFN_NUMBER Chain = TestHoldBack(2000);
     PCHAR Va = Promise(2000);
     if (CHECK(Va != NULL)) {
         CHECK(!MiChargeCommit(1));
@@ -199,6 +185,6 @@ TEST(FaultExhausted, "mm/fault/all-that-commit-promised-can-be-touched", "FAULT-
         }
         CHECK_EQ(MiFreePoolPages(Va), 2000);
     }
-    MiReturnCommit(TestFreeChain(Chain));
+    TestLetGo(Chain);
     TestMmUnchanged(&Before);
 }
