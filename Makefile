@@ -110,12 +110,12 @@ $(ELF): $(OBJECTS) $(BUILD)/full.ksyms.o linker.ld
 	$(call say,LD,$@)$(LD) $(LDFLAGS) $(OBJECTS) $(BUILD)/full.ksyms.o -o $@
 	@$(NM) $@ | $(PYTHON) tools/kmdf.py
 
-# The cores that also compile for Linux: each tests/host/X_test.c names its sources in its first line.
+# The cores that also compile for Linux: each tests/host/X_test.c names its sources in its first lines.
 HOST_TESTS := $(patsubst tests/host/%.c,$(BUILD)/host/%,$(wildcard tests/host/*_test.c))
 HOST_CFLAGS := -std=gnu17 -g -O1 -fshort-wchar -mms-bitfields -fno-strict-aliasing \
     -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wno-multichar -DTARN_HOST -Iinclude -I.
 HOST_HEADERS := $(wildcard $(addsuffix /*.h,include boot kernel/* mm mm/pool executive/* wdf tests tests/host))
-host_sources = $(wildcard $(shell sed -n '1s|^/\* sources: \(.*\) \*/$$|\1|p' tests/host/$(1).c))
+host_sources = $(wildcard $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/host/$(1).c))
 
 host-tests: setup-test $(HOST_TESTS)
 

@@ -2,7 +2,7 @@
  * pool_platform.h - all that the pools ask of the world beneath them, for the pools' own files.
  *
  * The core of the pools compiles twice: into the kernel, over the page supply of mm/ and the
- * processor's interrupt flag, and (with POOL_HOST defined) into programs for Linux, where
+ * processor's interrupt flag, and (with TARN_HOST defined) into programs for Linux, where
  * tests/host/pool_host.c stands in for both and sanitizers and a reference model watch. Nothing
  * else in mm/pool/ knows the difference, except the tests and the monitor's commands, which exist
  * in the kernel only.
@@ -25,7 +25,7 @@ typedef struct _POOL_LOCK {
     volatile ULONG Held;
 } POOL_LOCK;
 
-#ifdef POOL_HOST
+#ifdef TARN_HOST
 
 extern BOOLEAN KiCheckedMode;
 

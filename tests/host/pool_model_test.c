@@ -1,11 +1,13 @@
+/* sources: tests/host/pool_host.c tests/host/pool_check.c mm/pool/pool.c mm/pool/block.c */
+/* sources: mm/pool/allocate.c mm/pool/free.c mm/pool/big_pages.c mm/pool/tags.c */
+/* sources: mm/pool/report.c mm/pool/inspect.c */
 /*
- * pool_model.c - random operations on the pools against a model that knows every byte's owner.
+ * pool_model_test.c - random operations on the pools against a model that knows whose each byte is.
  *
- * pool_test.py builds it with sanitizers and runs it. After each operation the result is compared:
- * size rules, alignment, no overlap, contents kept or cleared; now and then all invariants and all
- * counters.
+ * After each operation the result is compared: size rules, alignment, no overlap, contents kept or
+ * cleared; now and then all invariants and all counters.
  *
- *     pool_model [STEPS [SEED]]
+ *     build/host/pool_model_test [STEPS [SEED]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,22 +228,22 @@ int main(int Count, char **Arguments)
     HostStart();
     HostPlan(5);
     Run(Steps, 12);
-    HostPoint("host/pool/model-growing");
+    HostPoint("host/pool_model/growing");
     Run(Steps, 8);
-    HostPoint("host/pool/model-steady");
+    HostPoint("host/pool_model/steady");
     Run(Steps, 4);
     Drain();
     CheckEmpty();
-    HostPoint("host/pool/model-shrinking");
+    HostPoint("host/pool_model/shrinking");
     for (int Round = 0; Round < 20; Round++) {
         HostPagesLeft = (long)(HostRandom() % 200);
         Run(Steps / 20, 12);
     }
-    HostPoint("host/pool/model-exhausted");
+    HostPoint("host/pool_model/exhausted");
     HostPagesLeft = -1;
     Run(Steps, 10);
     Drain();
     CheckEmpty();
-    HostPoint("host/pool/model-after-exhaustion");
+    HostPoint("host/pool_model/after-exhaustion");
     return HostVerdict();
 }

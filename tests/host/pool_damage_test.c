@@ -1,10 +1,12 @@
+/* sources: tests/host/pool_host.c tests/host/pool_check.c mm/pool/pool.c mm/pool/block.c */
+/* sources: mm/pool/allocate.c mm/pool/free.c mm/pool/big_pages.c mm/pool/tags.c */
+/* sources: mm/pool/report.c mm/pool/inspect.c */
 /*
- * pool_damage.c - the pools under bad callers: every misuse is named, no damage makes them crash.
+ * pool_damage_test.c - the pools under bad callers: misuse is named, no damage makes them crash.
  *
- * pool_test.py builds it with sanitizers and runs it. Each trial runs in a process of its own,
- * since a bug check leaves the pools as they are.
+ * Each trial runs in a process of its own, since a bug check leaves the pools as they are.
  *
- *     pool_damage [TRIALS [SEED]]
+ *     build/host/pool_damage_test [TRIALS [SEED]]
  */
 #include <signal.h>
 #include <stdio.h>
@@ -190,7 +192,7 @@ static VOID TestUntracked(VOID)
     HOST_CHECK(ExpQueryTag(POOL_TAG_BIG, &Usage) && Usage.NonPagedBytes == 0);
     HOST_CHECK(HostPagesInUse[PoolKindNonPagedNx] == 0);
     HostLargestRun = HOST_ARENA_PAGES;
-    HostPoint("host/pool/untracked-big-blocks");
+    HostPoint("host/pool_damage/untracked-big-blocks");
 }
 
 /* ---- requests that can't be met -------------------------------------------------------------- */
@@ -219,7 +221,7 @@ static VOID TestExhaustion(VOID)
     HOST_CHECK(Block != NULL);
     ExFreePool(Block);
     HOST_CHECK(HostCheckPool(PoolKindNonPagedNx) == 0);
-    HostPoint("host/pool/exhaustion");
+    HostPoint("host/pool_damage/exhaustion");
 }
 
 /* ---- more tags than the table takes ---------------------------------------------------------- */
@@ -243,7 +245,7 @@ static VOID TestTagOverflow(VOID)
     }
     HOST_CHECK(Sum.PagedAllocs == Allocated && Sum.PagedFrees == Allocated);
     HOST_CHECK(ExpQueryTag('lfvO', &Usage) && Usage.PagedAllocs > 2000);
-    HostPoint("host/pool/tag-overflow");
+    HostPoint("host/pool_damage/tag-overflow");
 }
 
 int main(int Count, char **Arguments)
@@ -252,12 +254,12 @@ int main(int Count, char **Arguments)
     HostSeed = Count > 2 ? strtoull(Arguments[2], NULL, 0) : HostSeed;
     HostStart();
     HostPlan(7);
-    TestExhaustion();
     TestUntracked();
-    Repeat(DamageHeader, Trials, TRUE, "host/pool/damage-header");
-    Repeat(WildFree, Trials, TRUE, "host/pool/damage-wild-free");
-    Repeat(Overrun, Trials, FALSE, "host/pool/damage-overrun");
-    Repeat(WriteAfterFree, Trials, FALSE, "host/pool/damage-write-after-free");
+    TestExhaustion();
     TestTagOverflow();
+    Repeat(DamageHeader, Trials, TRUE, "host/pool_damage/header");
+    Repeat(WildFree, Trials, TRUE, "host/pool_damage/wild-free");
+    Repeat(Overrun, Trials, FALSE, "host/pool_damage/overrun");
+    Repeat(WriteAfterFree, Trials, FALSE, "host/pool_damage/write-after-free");
     return HostVerdict();
 }
