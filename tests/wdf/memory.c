@@ -265,7 +265,14 @@ WDF_TEST(MemorySeparateLayout, "wdf/memory/separate-layout",
     static const struct {
         POOL_TYPE Type;
         SIZE_T Size;
-    } Cases[] = {{NonPagedPool, PAGE_SIZE}, {PagedPool, 64}, {PagedPool, 2 * PAGE_SIZE}};
+    } Cases[] = {
+        {NonPagedPool, PAGE_SIZE},
+        {PagedPool, 64},
+        {PagedPool, 2 * PAGE_SIZE},
+        {PagedPoolCacheAligned, 64},
+        {(POOL_TYPE)(PagedPool | POOL_COLD_ALLOCATION), 64},
+        {(POOL_TYPE)(PagedPoolCacheAligned | POOL_COLD_ALLOCATION), PAGE_SIZE},
+    };
     for (ULONG i = 0; i < ARRAYSIZE(Cases); i++) {
         PVOID Buffer;
         WDFMEMORY Memory = Create(Cases[i].Type, Cases[i].Size, &Buffer);
