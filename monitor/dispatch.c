@@ -97,26 +97,29 @@ VOID MonReportUnknown(const CHAR *Name, SIZE_T Length)
     }
 }
 
-VOID MonExecute(const CHAR *Line)
+const CHAR *MonParse(const CHAR *Line, CHAR Arguments[MON_LINE_SIZE], PSIZE_T Length)
 {
     const CHAR *Name = MonSkipBlanks(Line);
-    SIZE_T Length = MonWordLength(Name);
-    if (Length == 0) {
-        return;
-    }
-    const MONITOR_COMMAND_ENTRY *Entry = MonFindCommand(Name, Length);
-    if (Entry == NULL) {
-        MonReportUnknown(Name, Length);
-        return;
-    }
-    /* Blanks at the end are nobody's argument. */
-    CHAR Arguments[MON_LINE_SIZE];
-    const CHAR *Rest = MonSkipBlanks(Name + Length);
+    *Length = MonWordLength(Name);
+    const CHAR *Rest = MonSkipBlanks(Name + *Length);
     SIZE_T Size = strlen(Rest);
     while (Size > 0 && Rest[Size - 1] == ' ') {
         Size--;
     }
     memcpy(Arguments, Rest, Size);
     Arguments[Size] = '\0';
-    Entry->Routine(Arguments);
+    return Name;
+}
+
+VOID MonExecute(const CHAR *Line)
+{
+    CHAR Arguments[MON_LINE_SIZE];
+    SIZE_T Length;
+    const CHAR *Name = MonParse(Line, Arguments, &Length);
+    const MONITOR_COMMAND_ENTRY *Entry = MonFindCommand(Name, Length);
+    if (Entry != NULL) {
+        Entry->Routine(Arguments);
+    } else if (Length != 0) {
+        MonReportUnknown(Name, Length);
+    }
 }

@@ -134,6 +134,11 @@ const MONITOR_COMMAND_ENTRY *MonFindCommand(const CHAR *Name, SIZE_T Length);
 const MONITOR_COMMAND_ENTRY *MonSortedCommand(ULONG Index);
 /* Says that there is no such command, and which one may have been meant. */
 VOID MonReportUnknown(const CHAR *Name, SIZE_T Length);
+/*
+ * Cuts a line of less than MON_LINE_SIZE bytes: the name, *Length bytes of it, and the rest without
+ * the blanks around it.
+ */
+const CHAR *MonParse(const CHAR *Line, CHAR Arguments[MON_LINE_SIZE], PSIZE_T Length);
 /* Runs one line. */
 VOID MonExecute(const CHAR *Line);
 

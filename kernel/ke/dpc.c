@@ -110,6 +110,21 @@ BOOLEAN NTAPI KeRemoveQueueDpc(PRKDPC Dpc)
 }
 EXPORT(KeRemoveQueueDpc);
 
+ULONG KiQueryDpcs(PKPRCB Prcb, KI_WAITING_DPC *Waiting, ULONG Most)
+{
+    ULONG Count = 0;
+    ULONG64 Flags = KiAcquireDpcQueue(Prcb);
+    for (PLIST_ENTRY Entry = Prcb->DpcList.Flink; Entry != &Prcb->DpcList; Entry = Entry->Flink) {
+        PKDPC Dpc = CONTAINING_RECORD(Entry, KDPC, DpcListEntry);
+        if (Count < Most) {
+            Waiting[Count] = (KI_WAITING_DPC){Dpc, Dpc->DeferredRoutine, Dpc->Importance};
+        }
+        Count++;
+    }
+    KiReleaseDpcQueue(Prcb, Flags);
+    return Count;
+}
+
 static VOID KiRunDpc(PKPRCB Prcb, PKDPC Dpc, PVOID Argument1, PVOID Argument2)
 {
     PKDEFERRED_ROUTINE Routine = Dpc->DeferredRoutine;

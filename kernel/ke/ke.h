@@ -135,6 +135,14 @@ const CHAR *KiBugCheckName(ULONG Code);
 BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size);
 /* The address of the kernel's routine with this name, NULL without one. */
 PVOID KiFindSymbol(const CHAR *Name, SIZE_T Length);
+/* The routines by address: the Index-th, FALSE behind the last. */
+typedef struct _KI_SYMBOL_INFORMATION {
+    const CHAR *Name;
+    PVOID Address;
+} KI_SYMBOL_INFORMATION;
+BOOLEAN KiQuerySymbol(ULONG Index, KI_SYMBOL_INFORMATION *Symbol);
+/* The index of the routine that an address of the image lies in; MAXULONG for another address. */
+ULONG KiFindSymbolAt(PVOID Address);
 /* Asks the registered describers; FALSE when none knows the address. */
 BOOLEAN KiDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size);
 /*
@@ -143,6 +151,7 @@ BOOLEAN KiDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size);
  */
 typedef BOOLEAN NTAPI KI_ADDRESS_PROBE(PVOID Address);
 VOID KiRegisterAddressProbe(KI_ADDRESS_PROBE *Probe);
+BOOLEAN KiMayRead(PVOID Address);
 /* Prints the call chain from Rip/Rbp, innermost first; never faults on a bad chain. */
 VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp);
 
@@ -154,6 +163,26 @@ VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp);
  */
 BOOLEAN KiReadArguments(const CHAR *Usage, const CHAR *Arguments, ULONG Most, PULONG64 Values,
                         PULONG Count);
+/* The record of a processor, NULL when there is none with this number. */
+PKPCR KiFindPcr(ULONG64 Number);
+static inline PKPRCB KiFindPrcb(ULONG64 Number)
+{
+    PKPCR Pcr = KiFindPcr(Number);
+    return Pcr != NULL ? &Pcr->Prcb : NULL;
+}
+/* "DISPATCH_LEVEL" and so on. */
+const CHAR *KiIrqlName(KIRQL Irql);
+/* "Fri Nov 21 14:42:02.125 2025 (UTC + 0:00)" of a system time. */
+VOID KiFormatTime(ULONG64 SystemTime, PCHAR Buffer, SIZE_T Size);
+/* The routine of an interrupt vector, NULL when none is connected. */
+KI_INTERRUPT_ROUTINE *KiQueryVector(UCHAR Vector, PVOID *Context);
+/* A copy of the first DPCs of a queue; returns how many there are in all. Any IRQL. */
+typedef struct _KI_WAITING_DPC {
+    PKDPC Dpc;
+    PKDEFERRED_ROUTINE Routine;
+    UCHAR Importance;
+} KI_WAITING_DPC;
+ULONG KiQueryDpcs(PKPRCB Prcb, KI_WAITING_DPC *Waiting, ULONG Most);
 
 /* ---- the two registers behind IRQL ----------------------------------------------------------- */
 

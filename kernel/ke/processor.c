@@ -58,6 +58,11 @@ static KTSS KiBootTss __attribute__((aligned(16)));
 static ULONG64 KiBootGdt[5];
 static KGATE KiIdt[256] __attribute__((aligned(16)));
 
+PKPCR KiFindPcr(ULONG64 Number)
+{
+    return Number == KiBootPcr.Prcb.Number ? &KiBootPcr : NULL;
+}
+
 static INIT VOID KiBuildGdt(VOID)
 {
     ULONG64 Base = (ULONG64)&KiBootTss;

@@ -1,5 +1,6 @@
 /*
- * processor_command.c - what processors are there: a line of the greeting, and `!cpuinfo`.
+ * processor_command.c - what processors there are and what they do: lines of the greeting,
+ * `!cpuinfo`, `!pcr` and `!running`.
  */
 #include <cpuid.h>
 #include "kernel/ke/ke.h"
@@ -89,3 +90,46 @@ static VOID CpuInfoCommand(const CHAR *Arguments)
     KiPrintProcessor();
 }
 MONITOR_COMMAND("!cpuinfo", "!cpuinfo", "the processor's kind and features", CpuInfoCommand);
+
+/* ---- !pcr, !running -------------------------------------------------------------------------- */
+
+#define PCR_USAGE "!pcr [PROCESSOR]"
+
+static VOID PcrCommand(const CHAR *Arguments)
+{
+    ULONG64 Number = 0;
+    ULONG Count = 0;
+    if (!KiReadArguments(PCR_USAGE, Arguments, 1, &Number, &Count)) {
+        return;
+    }
+    PKPCR Pcr = KiFindPcr(Number);
+    if (Pcr == NULL) {
+        DbgPrint("there is no processor 0x%I64x\n", Number);
+        return;
+    }
+    PKPRCB Prcb = &Pcr->Prcb;
+    DbgPrint("KPCR for Processor %I64u at %p:\n", Number, Pcr);
+    DbgPrint("            SelfPcr: %p\n               Prcb: %p\n", Pcr->Self, Prcb);
+    DbgPrint("                IDT: %p\n                GDT: %p\n                TSS: %p\n",
+             Pcr->IdtBase, Pcr->GdtBase, Pcr->TssBase);
+    DbgPrint("      CurrentThread: %p\n         NextThread: %p\n         IdleThread: %p\n",
+             Prcb->CurrentThread, Prcb->NextThread, Prcb->IdleThread);
+    DbgPrint("           DpcQueue: %lu waiting, %I64u run, stack %p\n", Prcb->DpcDepth,
+             Prcb->DpcCount, Prcb->DpcStack);
+    DbgPrint("         Interrupts: %I64u, %I64u of them the clock's, %I64u spurious\n",
+             Prcb->InterruptCount, Prcb->ClockTicks, KiSpuriousInterrupts);
+}
+MONITOR_COMMAND("!pcr", PCR_USAGE, "a processor's control region and counters", PcrCommand);
+
+static VOID RunningCommand(const CHAR *Arguments)
+{
+    PKPRCB Prcb;
+    UNREFERENCED_PARAMETER(Arguments);
+    DbgPrint("      Prcb             Current          IRQL\n");
+    for (ULONG Number = 0; (Prcb = KiFindPrcb(Number)) != NULL; Number++) {
+        BOOLEAN Here = Prcb == KeGetCurrentPrcb();
+        DbgPrint("%4lu  %p %p %s\n", Number, Prcb, Prcb->CurrentThread,
+                 Here ? KiIrqlName(KiReadIrql()) : "(another processor)");
+    }
+}
+MONITOR_COMMAND("!running", "!running", "the running threads and their levels", RunningCommand);

@@ -26,13 +26,24 @@ extern const KI_SYMBOL_TABLE KiSymbolTable;
 extern CHAR KiDataStart[], KiDataEnd[];
 extern CHAR KiImageStart[], KiInitStart[], KiInitTextEnd[], KiTextStart[], KiTextEnd[];
 
-BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size)
+BOOLEAN KiQuerySymbol(ULONG Index, KI_SYMBOL_INFORMATION *Symbol)
+{
+    const KI_SYMBOL_TABLE *Table = &KiSymbolTable;
+    if (Index >= Table->Count) {
+        return FALSE;
+    }
+    Symbol->Name = (const CHAR *)&Table->Symbols[Table->Count] + Table->Symbols[Index].Name;
+    Symbol->Address = KiImageStart + Table->Symbols[Index].Offset;
+    return TRUE;
+}
+
+ULONG KiFindSymbolAt(PVOID Address)
 {
     const KI_SYMBOL_TABLE *Table = &KiSymbolTable;
     PCHAR Byte = Address;
     if (!(Byte >= KiTextStart && Byte < KiTextEnd) &&
         !(Byte >= KiInitStart && Byte < KiInitTextEnd)) {
-        return FALSE;
+        return MAXULONG;
     }
     ULONG Offset = (ULONG)(Byte - KiImageStart);
     ULONG Low = 0, High = Table->Count;
@@ -44,24 +55,27 @@ BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size)
             High = Middle;
         }
     }
-    if (Low == 0) {
+    return Low - 1; /* MAXULONG for none */
+}
+
+BOOLEAN KiSymbolise(PVOID Address, PCHAR Buffer, SIZE_T Size)
+{
+    KI_SYMBOL_INFORMATION Symbol;
+    if (!KiQuerySymbol(KiFindSymbolAt(Address), &Symbol)) {
         return FALSE;
     }
-    const KI_SYMBOL *Symbol = &Table->Symbols[Low - 1];
-    const CHAR *Names = (const CHAR *)&Table->Symbols[Table->Count];
-    _snprintf(Buffer, Size, "%s+0x%x", Names + Symbol->Name, Offset - Symbol->Offset);
+    _snprintf(Buffer, Size, "%s+0x%x", Symbol.Name,
+              (ULONG)((PCHAR)Address - (PCHAR)Symbol.Address));
     Buffer[Size - 1] = '\0';
     return TRUE;
 }
 
 PVOID KiFindSymbol(const CHAR *Name, SIZE_T Length)
 {
-    const KI_SYMBOL_TABLE *Table = &KiSymbolTable;
-    const CHAR *Names = (const CHAR *)&Table->Symbols[Table->Count];
-    for (ULONG i = 0; i < Table->Count; i++) {
-        const CHAR *Known = Names + Table->Symbols[i].Name;
-        if (strlen(Known) == Length && memcmp(Known, Name, Length) == 0) {
-            return KiImageStart + Table->Symbols[i].Offset;
+    KI_SYMBOL_INFORMATION Symbol;
+    for (ULONG i = 0; KiQuerySymbol(i, &Symbol); i++) {
+        if (strlen(Symbol.Name) == Length && memcmp(Symbol.Name, Name, Length) == 0) {
+            return Symbol.Address;
         }
     }
     return NULL;
@@ -74,7 +88,7 @@ VOID KiRegisterAddressProbe(KI_ADDRESS_PROBE *Probe)
     KiAddressProbe = Probe;
 }
 
-static BOOLEAN KiMayRead(PVOID Address)
+BOOLEAN KiMayRead(PVOID Address)
 {
     if (KiAddressProbe != NULL) {
         return KiAddressProbe(Address);

@@ -41,6 +41,12 @@ VOID KiConnectVector(UCHAR Vector, KI_INTERRUPT_ROUTINE *Routine, PVOID Context)
     KiVectors[Vector] = (KI_VECTOR){Routine, Context};
 }
 
+KI_INTERRUPT_ROUTINE *KiQueryVector(UCHAR Vector, PVOID *Context)
+{
+    *Context = KiVectors[Vector].Context;
+    return KiVectors[Vector].Routine;
+}
+
 /*
  * The NTSTATUS that NT reports for a processor exception; 0: no exception but an unexpected trap.
  */

@@ -1,0 +1,194 @@
+/*
+ * commands.c - tests of what the monitor's commands rest on: reading arguments, finding names,
+ * reading memory without touching it. What they print is compared by tests/dialogue/.
+ */
+#include "kernel/ke/ke.h"
+#include "monitor/monitor.h"
+#include "tests/rtl/text_check.h"
+
+#define TAG 'tnoM'
+
+/* ---- arguments and names --------------------------------------------------------------------- */
+
+static VOID CheckArguments(const CHAR *Text, ULONG Least, ULONG Most, const ULONG64 *Values,
+                           ULONG Count)
+{
+    ULONG64 Read[4] = {0};
+    ULONG Number = Least;
+    REQUIRE(KiReadArguments("usage", Text, Most, Read, &Number));
+    REQUIRE_EQ(Number, Count);
+    for (ULONG i = 0; i < Count; i++) {
+        CHECK_EQ(Read[i], Values[i]);
+    }
+}
+
+TEST(ArgumentsGood, "monitor/arguments/numbers-and-names", "")
+{
+    CheckArguments("", 0, 4, NULL, 0);
+    CheckArguments("e2", 1, 4, (ULONG64[]){0xE2}, 1);
+    CheckArguments("0xE2 0n10 fffff980`00000000  1", 1, 4,
+                   (ULONG64[]){0xE2, 10, 0xFFFFF98000000000, 1}, 4);
+    CheckArguments("KeLowerIrql 4", 1, 2, (ULONG64[]){(ULONG64)KeLowerIrql, 4}, 2);
+    /* What can be read as a number is one. */
+    CheckArguments("add", 1, 1, (ULONG64[]){0xADD}, 1);
+}
+
+static BOOLEAN Reads(const CHAR *Text, ULONG Least, ULONG Most)
+{
+    ULONG64 Read[4];
+    return KiReadArguments("usage", Text, Most, Read, &Least);
+}
+
+TEST(ArgumentsBad, "monitor/arguments/nonsense-is-refused", "")
+{
+    CHECK(!Reads("", 1, 4));
+    CHECK(!Reads("1 2", 0, 1));
+    CHECK(!Reads("xyz", 1, 1));
+    CHECK(!Reads("12g", 1, 1));
+    CHECK(!Reads("1 0x", 1, 2));
+    CHECK(!Reads("10000000000000000", 1, 1));
+    CHECK(!Reads("KeLowerIrq", 1, 1));
+    CHECK(!Reads("-1", 1, 1));
+}
+
+TEST(SymbolsRound, "monitor/symbols/names-and-addresses-agree", "")
+{
+    KI_SYMBOL_INFORMATION Symbol, Before = {NULL, NULL};
+    CHAR Text[128];
+    ULONG i;
+    for (i = 0; KiQuerySymbol(i, &Symbol); i++) {
+        REQUIRE(Symbol.Address > Before.Address);
+        Before = Symbol;
+    }
+    CHECK_GT(i, 300);
+    ULONG_PTR Routine = (ULONG_PTR)MonExecute;
+    ULONG Index = KiFindSymbolAt((PVOID)Routine);
+    REQUIRE(KiQuerySymbol(Index, &Symbol));
+    CHECK_TEXT(Symbol.Name, "MonExecute");
+    CHECK_EQ(KiFindSymbol("MonExecute and more", 10), MonExecute);
+    CHECK_EQ(KiFindSymbol("MonExecut", 9), NULL);
+    CHECK_EQ(KiFindSymbolAt((PVOID)(Routine + 1)), Index);
+    CHECK_EQ(KiFindSymbolAt((PVOID)(Routine - 1)), Index - 1);
+    CHECK_EQ(KiFindSymbolAt(&Symbol), MAXULONG);
+    REQUIRE(KiSymbolise((PVOID)(Routine + 3), Text, sizeof(Text)));
+    CHECK_TEXT(Text, "MonExecute+0x3");
+}
+
+/* ---- commands -------------------------------------------------------------------------------- */
+
+TEST(CommandsSorted, "monitor/commands/each-once-and-sorted", "")
+{
+    const MONITOR_COMMAND_ENTRY *Before = NULL, *Entry;
+    ULONG Count = 0;
+    for (; (Entry = MonSortedCommand(Count)) != NULL; Count++) {
+        CHECK(Before == NULL || strcmp(Before->Name, Entry->Name) < 0);
+        CHECK_EQ(MonFindCommand(Entry->Name, strlen(Entry->Name)), Entry);
+        /* The usage begins with the name, and help stays within a terminal's line. */
+        CHECK_EQ(strncmp(Entry->Usage, Entry->Name, strlen(Entry->Name)), 0);
+        CHECK_LE(strlen(Entry->Help), 90);
+        Before = Entry;
+    }
+    CHECK_EQ(Count, KiCommandTableEnd - KiCommandTable);
+    CHECK_EQ(MonFindCommand("!irq", 4), NULL);
+    CHECK_EQ(MonFindCommand("!irqlx", 6), NULL);
+}
+
+static VOID CheckParsed(const CHAR *Line, const CHAR *Name, const CHAR *Arguments)
+{
+    CHAR Rest[MON_LINE_SIZE], Word[MON_LINE_SIZE];
+    SIZE_T Length;
+    const CHAR *Start = MonParse(Line, Rest, &Length);
+    memcpy(Word, Start, Length);
+    Word[Length] = '\0';
+    CHECK_TEXT(Word, Name);
+    CHECK_TEXT(Rest, Arguments);
+}
+
+TEST(CommandsParse, "monitor/commands/arguments-without-blanks-around", "")
+{
+    CheckParsed("help", "help", "");
+    CheckParsed("   help   one  two   ", "help", "one  two");
+    CheckParsed("!pool FFFFFA8000000000", "!pool", "FFFFFA8000000000");
+    CheckParsed("", "", "");
+    CheckParsed("   ", "", "");
+}
+
+static VOID NothingDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    UNREFERENCED_PARAMETER(Dpc);
+    UNREFERENCED_PARAMETER(Context);
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+}
+
+/* tests/dialogue/ke compares what the two commands print here. */
+TEST(CommandsDispatch, "monitor/commands/irql-and-dpcs-at-dispatch-level", "")
+{
+    static KDPC First, Second;
+    KI_WAITING_DPC Waiting[1];
+    KIRQL Old;
+    KeInitializeDpc(&First, (PKDEFERRED_ROUTINE)NothingDpc, NULL);
+    KeInitializeDpc(&Second, (PKDEFERRED_ROUTINE)NothingDpc, NULL);
+    KeSetImportanceDpc(&Second, HighImportance);
+    KeRaiseIrql(DISPATCH_LEVEL, &Old);
+    ULONG Before = KiQueryDpcs(KeGetCurrentPrcb(), Waiting, 1);
+    KeInsertQueueDpc(&First, NULL, NULL);
+    KeInsertQueueDpc(&Second, NULL, NULL);
+    CHECK_EQ(KiQueryDpcs(KeGetCurrentPrcb(), Waiting, 1), Before + 2);
+    CHECK_EQ(Waiting[0].Dpc, &Second);
+    MonExecute("!irql");
+    MonExecute("!dpcs");
+    KeLowerIrql(Old);
+    CHECK_EQ(KiQueryDpcs(KeGetCurrentPrcb(), Waiting, 1), Before);
+}
+
+TEST(CommandsDump, "monitor/commands/a-dump-brings-no-page-in", "")
+{
+    CHAR Line[64];
+    PVOID Block = ExAllocatePoolWithTag(PagedPool, 2 * PAGE_SIZE, TAG);
+    REQUIRE(Block != NULL);
+    CHECK(!MmIsAddressValid(Block));
+    _snprintf(Line, sizeof(Line), "dq %p 4", Block);
+    MonExecute(Line);
+    CHECK(!MmIsAddressValid(Block));
+    /* Half of this number lies on each page, and one of them is there. */
+    *(volatile CHAR *)Block = 1;
+    _snprintf(Line, sizeof(Line), "dd %p 2", (PCHAR)Block + PAGE_SIZE - 2);
+    MonExecute(Line);
+    CHECK(!MmIsAddressValid((PCHAR)Block + PAGE_SIZE));
+    ExFreePoolWithTag(Block, TAG);
+}
+
+/* ---- small things ---------------------------------------------------------------------------- */
+
+TEST(IrqlNames, "monitor/irql/names", "")
+{
+    CHECK_TEXT(KiIrqlName(PASSIVE_LEVEL), "LOW_LEVEL");
+    CHECK_TEXT(KiIrqlName(DISPATCH_LEVEL), "DISPATCH_LEVEL");
+    CHECK_TEXT(KiIrqlName(5), "device level");
+    CHECK_TEXT(KiIrqlName(12), "SYNCH_LEVEL");
+    CHECK_TEXT(KiIrqlName(HIGH_LEVEL), "HIGH_LEVEL");
+}
+
+#define DAY 864000000000ULL /* of 100 ns */
+
+static VOID CheckDate(ULONG64 Time, const CHAR *Expected)
+{
+    CHAR Text[64];
+    KiFormatTime(Time, Text, sizeof(Text));
+    CHECK_TEXT(Text, Expected);
+}
+
+/* Days as GNU date counts them: 134774 from 1601-01-01 to 1970-01-01. */
+TEST(TimeText, "monitor/time/dates", "")
+{
+    CheckDate(0, "Mon Jan  1 00:00:00.000 1601 (UTC + 0:00)");
+    CheckDate(134774 * DAY, "Thu Jan  1 00:00:00.000 1970 (UTC + 0:00)");
+    CheckDate((134774 + 11016) * DAY - 10000, "Mon Feb 28 23:59:59.999 2000 (UTC + 0:00)");
+    CheckDate((134774 + 11016) * DAY, "Tue Feb 29 00:00:00.000 2000 (UTC + 0:00)");
+    CheckDate((134774 + 11322) * DAY, "Sun Dec 31 00:00:00.000 2000 (UTC + 0:00)");
+    CheckDate((134774 + 11323) * DAY, "Mon Jan  1 00:00:00.000 2001 (UTC + 0:00)");
+    CheckDate((134774 + 47540) * DAY, "Sun Feb 28 00:00:00.000 2100 (UTC + 0:00)");
+    CheckDate((134774 + 47541) * DAY, "Mon Mar  1 00:00:00.000 2100 (UTC + 0:00)");
+    CheckDate((134774 + 20413) * DAY + DAY / 2, "Fri Nov 21 12:00:00.000 2025 (UTC + 0:00)");
+}
