@@ -52,26 +52,13 @@ static inline SIZE_T TestFreeChain(PFN_NUMBER Chain)
     return Count;
 }
 
-/*
- * Takes commit, and as many pages, until only Left pages are promised to nobody: a small machine,
- * however large this one is.
- */
-static inline PFN_NUMBER TestHoldBack(SIZE_T Left)
+/* Takes commit until at most Left pages may still be promised; the caller returns it. */
+static inline SIZE_T TestHoldCommit(SIZE_T Left)
 {
-    PFN_NUMBER Chain = MI_NO_PAGE;
-    while (MmTotalCommitLimit - MmTotalCommittedPages > Left && MiChargeCommit(1)) {
-        PFN_NUMBER Pfn = MiAllocatePage(MiPageAny);
-        if (!CHECK(Pfn != MI_NO_PAGE)) {
-            break;
-        }
-        TestChainPage(&Chain, Pfn);
-    }
-    return Chain;
-}
-
-static inline VOID TestLetGo(PFN_NUMBER Chain)
-{
-    MiReturnCommit(TestFreeChain(Chain));
+    SIZE_T Free = MmTotalCommitLimit - MmTotalCommittedPages;
+    SIZE_T Held = Free > Left ? Free - Left : 0;
+    CHECK(MiChargeCommit(Held));
+    return Held;
 }
 
 static inline BOOLEAN TestIsZero(const VOID *Memory, SIZE_T Bytes)

@@ -123,12 +123,12 @@ TEST(StackExhausted, "mm/stack/stacks-until-commit-ends-come-back", "COMMIT-1")
     for (ULONG Round = 0; Round < 2; Round++) { /* page tables are there in the second */
         PVOID Chain = NULL;
         Before = TestMmCounts();
-        PFN_NUMBER Held = TestHoldBack(100 * KERNEL_STACK_PAGES + 1);
+        SIZE_T Held = TestHoldCommit(100 * KERNEL_STACK_PAGES + 1);
         SIZE_T Taken = TakeStacks(&Chain);
         CHECK(Taken == 100 || (Round == 0 && Taken == 99)); /* a page table took its place */
         CHECK_LT(MmTotalCommitLimit - MmTotalCommittedPages, KERNEL_STACK_PAGES);
         CHECK_EQ(GiveStacksBack(Chain), Taken);
-        TestLetGo(Held);
+        MiReturnCommit(Held);
     }
     TestMmUnchanged(&Before);
 }
