@@ -1,7 +1,8 @@
 /*
  * describe.c - says which block of pool an address is in, for bug checks and the monitor.
  *
- * A describer runs on a broken machine: inspect.c's rules hold here.
+ * A describer runs on a broken machine: inspect.c's rules hold here. The longest phrase still fits
+ * the 96 characters that a bug check has for one.
  */
 #include "mm/pool/pool.h"
 #include "kernel/rtl/section.h"
@@ -10,10 +11,9 @@ static VOID ExpDescribeBig(const POOL_BIG_BLOCK *Big, PVOID Address, PCHAR Buffe
 {
     CHAR Tag[POOL_TAG_TEXT];
     ExpFormatTag(Big->Key, Tag);
-    _snprintf(Buffer, Size,
-              "big block of %s at %p, 0x%I64x bytes, tag %s, allocated; offset 0x%I64x",
-              ExpKindName(Big->Kind), (PVOID)Big->Va, (ULONG64)(Big->Pages << PAGE_SHIFT), Tag,
-              (ULONG64)((ULONG_PTR)Address - Big->Va));
+    _snprintf(Buffer, Size, "%s: big block %p+0x%I64x, 0x%I64x bytes, tag %s",
+              ExpKindName(Big->Kind), (PVOID)Big->Va, (ULONG64)((ULONG_PTR)Address - Big->Va),
+              (ULONG64)(Big->Pages << PAGE_SHIFT), Tag);
 }
 
 static VOID ExpDescribeSmall(PPOOL_HEADER Header, POOL_KIND Kind, PVOID Address, PCHAR Buffer,
@@ -21,11 +21,10 @@ static VOID ExpDescribeSmall(PPOOL_HEADER Header, POOL_KIND Kind, PVOID Address,
 {
     CHAR Tag[POOL_TAG_TEXT];
     ExpFormatTag(Header->PoolTag, Tag);
-    _snprintf(Buffer, Size,
-              "block of %s at %p, 0x%I64x bytes with header, tag %s, %s; offset 0x%I64x",
-              ExpKindName(Kind), Header, (ULONG64)(Header->BlockSize * POOL_GRANULE), Tag,
-              Header->PoolType == 0 ? "free" : "allocated",
-              (ULONG64)((ULONG_PTR)Address - (ULONG_PTR)Header));
+    _snprintf(Buffer, Size, "%s: block %p+0x%I64x, 0x%I64x bytes, tag %s, %s", ExpKindName(Kind),
+              Header, (ULONG64)((ULONG_PTR)Address - (ULONG_PTR)Header),
+              (ULONG64)(Header->BlockSize * POOL_GRANULE), Tag,
+              Header->PoolType == 0 ? "free" : "allocated");
 }
 
 static BOOLEAN ExpDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size)

@@ -56,5 +56,5 @@ WDF_TEST(DescribeOthers, "wdf/describe/what-is-no-handle", "")
     WdfObjectDelete(Object);
     CHECK(!IsCalledHandle((ULONG64)Object));
     /* The object's own address belongs to the pools. */
-    CHECK(Says((ULONG64)WdfGetDriver() ^ FX_HANDLE_MASK, "block of nonpaged pool*tag Test*"));
+    CHECK(Says((ULONG64)WdfGetDriver() ^ FX_HANDLE_MASK, "nonpaged pool: block *tag Test*"));
 }
