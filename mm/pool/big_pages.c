@@ -199,6 +199,13 @@ VOID ExpQueryBigTable(PSIZE_T Used, PSIZE_T Size, PSIZE_T Untracked)
     *Untracked = (SIZE_T)__atomic_load_n(&ExpBigTable.Untracked, __ATOMIC_RELAXED);
 }
 
+VOID ExpQueryBigSlots(PVOID *Begin, PVOID *End)
+{
+    SIZE_T Size = __atomic_load_n(&ExpBigTable.Size, __ATOMIC_ACQUIRE);
+    *Begin = __atomic_load_n(&ExpBigTable.Slots, __ATOMIC_ACQUIRE);
+    *End = (PPOOL_BIG_BLOCK)*Begin + Size;
+}
+
 VOID ExpCountUntracked(LONG64 Change)
 {
     __atomic_fetch_add(&ExpBigTable.Untracked, Change, __ATOMIC_RELAXED);

@@ -135,6 +135,8 @@ BOOLEAN ExpFindBigBlockAround(PVOID Address, PPOOL_BIG_BLOCK Found);
 BOOLEAN ExpReadBigSlot(SIZE_T Slot, PPOOL_BIG_BLOCK Found);
 /* Entries in use, entries in all, and blocks alive that have no entry. */
 VOID ExpQueryBigTable(PSIZE_T Used, PSIZE_T Size, PSIZE_T Untracked);
+/* Where the table's entries begin and end. */
+VOID ExpQueryBigSlots(PVOID *Begin, PVOID *End);
 /* A big block without an entry comes (+1) or goes (-1). */
 VOID ExpCountUntracked(LONG64 Change);
 
@@ -186,6 +188,16 @@ const CHAR *ExpKindName(POOL_KIND Kind);
 /* The four characters of a tag as people read them, dots for what can't be printed, and a NUL. */
 #define POOL_TAG_TEXT 5
 VOID ExpFormatTag(ULONG Tag, PCHAR Text);
+
+/* ---- monitor commands (pool_command.c) ------------------------------------------------------- */
+
+#define POOL_PATTERN_SIZE 16
+/*
+ * Reads a tag as typed, up to four characters (fewer stand for blanks behind them, as in the
+ * source) or a glob; *Arguments moves behind it and the blanks that follow. FALSE when there is
+ * none, or it is too long to be one.
+ */
+BOOLEAN ExpReadPattern(const CHAR **Arguments, CHAR Pattern[POOL_PATTERN_SIZE]);
 
 /* Empties the free lists. boot/init.c calls it once, before the first allocation. */
 VOID ExpInitializePools(VOID);
