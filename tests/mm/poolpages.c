@@ -1,7 +1,6 @@
 /*
  * poolpages.c - tests of the floor that the pools stand on: whole pages, backed or only promised,
- * known again by their first byte, and bug check 0xC2 for every address that is none (contract
- * 4.3).
+ * known again by their first byte.
  */
 #include "tests/mm/mm_check.h"
 
