@@ -38,6 +38,15 @@ static INIT VOID KiReadLoaderData(ULONG Road, ULONG64 LoaderData)
     }
 }
 
+/* Before the first thread that could wait. */
+static INIT VOID KiStartIdleThread(VOID)
+{
+    static KTHREAD KiIdleThread;
+    PCHAR StackBase = MiAllocateKernelStack();
+    KiCreateIdleThread(KeGetCurrentPrcb(), &KiIdleThread, StackBase,
+                       StackBase - KERNEL_STACK_PAGES * PAGE_SIZE);
+}
+
 static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
 {
     KiWriteIrql(HIGH_LEVEL);
@@ -51,6 +60,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     MmInitialize(&KiBootInformation);
     KiRegisterAddressProbe(MmIsAddressValid);
     ExpInitializePools();
+    KiStartIdleThread();
     HalpInitializeApic();
     HalpCalibrate();
     KiInitializeTime();

@@ -31,6 +31,7 @@
 typedef char CHAR, *PCHAR, *PSTR;
 typedef const char *PCSTR, *PCCHAR;
 typedef unsigned char UCHAR, *PUCHAR, BYTE;
+typedef signed char SCHAR, *PSCHAR;
 typedef unsigned char BOOLEAN, *PBOOLEAN;
 typedef short SHORT, *PSHORT, CSHORT;
 typedef unsigned short USHORT, *PUSHORT;

@@ -6,7 +6,8 @@
  * are pinned by _Static_assert. Each declaration names the document that it follows: "DDI wdm X" is
  * the page of X in the public driver reference.
  *
- * The parts: wdm_ke.h IRQL, locks, DPCs, bug check, time; wdm_ex.h pools; wdm_mm.h memory and MDLs;
+ * The parts: wdm_ke.h IRQL, locks, DPCs, bug check, time; wdm_thread.h threads, priorities,
+ * processors; wdm_ex.h pools; wdm_mm.h memory and MDLs;
  * wdm_rtl.h memory blocks, lists, bitmaps; wdm_string.h strings; wdm_dbg.h printing;
  * wdm_hal.h interlocked operations, ports and registers; wdm_work.h work items.
  */
@@ -17,6 +18,7 @@
 #include <bugcodes.h>
 #include <wdm_hal.h>
 #include <wdm_ke.h>
+#include <wdm_thread.h>
 #include <wdm_ex.h>
 #include <wdm_mm.h>
 #include <wdm_rtl.h>

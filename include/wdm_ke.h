@@ -247,18 +247,6 @@ FORCEINLINE DECLSPEC_NORETURN VOID RtlFailFast(ULONG Code)
     __builtin_unreachable();
 }
 
-/* ---- threads -------------------------------------------------------------------------------- */
-
-typedef struct _KTHREAD *PKTHREAD, *PRKTHREAD;
-
-/* The running thread, from gs:[0x188]. Any IRQL. DDI wdm KeGetCurrentThread; driver-abi 1.1. */
-FORCEINLINE PKTHREAD KeGetCurrentThread(VOID)
-{
-    PKTHREAD Thread;
-    __asm__ volatile("movq %%gs:0x188, %0" : "=r"(Thread));
-    return Thread;
-}
-
 /* ---- time: 100 ns units ---------------------------------------------------------------------- */
 
 /* Where drivers read the time inline; the rest of the page is KUSER_SHARED_DATA (ntddk.h). */

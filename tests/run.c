@@ -184,6 +184,8 @@ ULONG TestRunSelected(VOID)
     const CHAR *Crash = KiGetBootOption("crash");
     const CHAR *Bench = KiGetBootOption("bench");
     const CHAR *Test = KiGetBootOption("test");
+    KeGetCurrentThread()->UserAffinity = TEST_PROCESSORS;
+    KeRevertToUserAffinityThread();
     if (Crash != NULL) {
         return TestRunCrash(Crash);
     }

@@ -78,6 +78,11 @@ typedef enum _TEST_RELATION {
     TestGreaterOrEqual,
 } TEST_RELATION;
 
+/*
+ * Tests run on processor 0, so that the order of threads is known; some let threads of theirs go.
+ */
+#define TEST_PROCESSORS 1ULL
+
 /* Records a failed assertion unless Actual stands in Relation to Expected; says if it does. */
 BOOLEAN TestCompare(ULONG64 Actual, TEST_RELATION Relation, ULONG64 Expected, const CHAR *Text,
                     const CHAR *File, ULONG Line);

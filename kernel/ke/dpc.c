@@ -158,15 +158,21 @@ static VOID KiDrainQueue(PVOID Context)
     }
 }
 
-/* Interrupt 0x2F. It cannot nest: its own level masks it. */
+/*
+ * Interrupt 0x2F: DPCs, then threads. It cannot nest: its own level masks it. What is asked for
+ * behind the look at the queue brings an interrupt of its own.
+ */
 static VOID KiDpcInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     UNREFERENCED_PARAMETER(TrapFrame);
     UNREFERENCED_PARAMETER(Context);
-    Prcb->InDpc = TRUE;
-    KiCallOnStack(KiDrainQueue, Prcb, Prcb->DpcStack);
-    Prcb->InDpc = FALSE;
+    if (Prcb->DpcDepth != 0) {
+        Prcb->InDpc = TRUE;
+        KiCallOnStack(KiDrainQueue, Prcb, Prcb->DpcStack);
+        Prcb->InDpc = FALSE;
+    }
+    KiDispatchThreads(Prcb);
 }
 
 /* The clock's share: low-importance DPCs wait for one tick at most. */
@@ -180,9 +186,7 @@ VOID KiRequestDrain(PKPRCB Prcb)
 VOID NTAPI KeFlushQueuedDpcs(VOID)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
-    if (KiCheckedMode && KiReadIrql() != PASSIVE_LEVEL) {
-        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xE5, KiReadIrql(), 0, 0);
-    }
+    KiRequireIrql(PASSIVE_LEVEL);
     while (__atomic_load_n(&Prcb->DpcDepth, __ATOMIC_ACQUIRE) != 0) {
         HalpRequestSoftwareInterrupt(DPC_VECTOR);
     }

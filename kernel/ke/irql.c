@@ -22,15 +22,21 @@
 
 BOOLEAN KiCheckedMode = TRUE;
 
-#define VERIFIER_BAD_LOWER 0x31
-#define RAISE              0
-#define LOWER              1
+#define VERIFIER_BAD_LOWER  0x31
+#define VERIFIER_WRONG_IRQL 0xE5
+#define RAISE               0
+#define LOWER               1
 
 /* Out of line, so that the common path stays short. */
 static __attribute__((noinline, cold)) VOID KiBadIrqlChange(KIRQL Current, KIRQL Requested,
                                                             ULONG Direction, PVOID Caller)
 {
     KeBugCheckEx(IRQL_NOT_GREATER_OR_EQUAL, Current, Requested, Direction, (ULONG_PTR)Caller);
+}
+
+__attribute__((noinline, cold)) VOID KiIrqlViolation(VOID)
+{
+    KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_WRONG_IRQL, KiReadIrql(), 0, 0);
 }
 
 KIRQL NTAPI KfRaiseIrql(KIRQL NewIrql)

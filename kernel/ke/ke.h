@@ -24,16 +24,44 @@ ULONG KiBootWordCount(VOID);
 
 /* ---- processors ---------------------------------------------------------------------------- */
 
+#define KI_MAX_PROCESSORS 64
+#define KI_PRIORITIES     32
+#define KI_IDLE_PRIORITY  (-1) /* the idle threads': below every other thread's */
+
+/* NT's numbers. Tarn has no standby or transition: a chosen thread waits in the ready queue. */
+typedef enum _KTHREAD_STATE {
+    ThreadInitialized,
+    ThreadReady,
+    ThreadRunning,
+    ThreadTerminated = 4,
+    ThreadWaiting,
+} KTHREAD_STATE;
+
 /*
- * A thread. Milestone 2 gives threads a life of their own; until then the boot thread is the only
- * one.
+ * A thread. Everything behind StackLimit is guarded by KiDispatcherLock; what the current thread
+ * alone changes may be read by it without the lock.
  */
 struct _KTHREAD {
     DISPATCHER_HEADER Header; /* type 6 */
     PVOID StackBase;          /* one past the highest byte */
     PVOID StackLimit;         /* lowest byte above the guard page */
+    PVOID KernelStack;        /* RSP while it does not run; a KSWITCH_FRAME lies there */
+    LIST_ENTRY QueueEntry;    /* in the ready queue of NextProcessor, at its Priority */
+    UCHAR State;              /* KTHREAD_STATE */
+    KIRQL SwapIrql;           /* CR8 when it runs again */
+    SCHAR Priority;
+    SCHAR BasePriority;
+    SCHAR Quantum; /* units left, KI_QUANTUM_TICK a clock tick; none left: its turn is over */
+    BOOLEAN SystemAffinityActive;
+    UCHAR IdealProcessor;
+    UCHAR NextProcessor; /* whose queue it is in; else where it runs or ran last */
+    KAFFINITY Affinity;  /* where it may run now */
+    KAFFINITY UserAffinity;
 };
-#define THREAD_OBJECT_TYPE 6
+#define THREAD_OBJECT_TYPE  6
+#define KI_PRIORITY_DEFAULT 8 /* of system threads (contract 1.9) */
+#define KI_QUANTUM_TICK     3 /* units a clock tick */
+#define KI_QUANTUM          (2 * KI_QUANTUM_TICK)
 
 typedef struct _KTHREAD KTHREAD;
 typedef struct _KPRCB KPRCB, *PKPRCB;
@@ -50,7 +78,7 @@ struct _KPRCB {
     UCHAR InDpc;            /* 0x186: a DPC routine is running */
     UCHAR IdleHalt;         /* 0x187 */
     PKTHREAD CurrentThread; /* 0x188 */
-    PKTHREAD NextThread;    /* 0x190 */
+    PKTHREAD NextThread;    /* 0x190: always NULL here */
     PKTHREAD IdleThread;    /* 0x198 */
     ULONG Reserved1;
     ULONG Number; /* 0x1A4: processor index */
@@ -62,6 +90,13 @@ struct _KPRCB {
     ULONG64 DpcCount;       /* DPC routines run since start */
     ULONG64 InterruptCount; /* device, clock and software interrupts taken */
     ULONG64 ClockTicks;
+
+    /* Which thread runs here: ready.c. Guarded by KiDispatcherLock. */
+    KAFFINITY SetMember; /* 1 << Number */
+    BOOLEAN Reschedule;  /* another thread should run here; 0x2F is on its way (READY-3) */
+    ULONG ReadySummary;  /* bit p: ReadyQueues[p] is not empty */
+    LIST_ENTRY ReadyQueues[KI_PRIORITIES];
+    ULONG64 ContextSwitches;
 };
 
 struct _KPCR {
@@ -87,6 +122,9 @@ static inline PKPRCB KeGetCurrentPrcb(VOID)
     __asm__ volatile("movq %%gs:0x20, %0" : "=r"(Prcb));
     return Prcb;
 }
+
+extern PKPRCB KiProcessorBlock[KI_MAX_PROCESSORS];
+extern ULONG KeNumberProcessors;
 
 /* ---- traps --------------------------------------------------------------------------------- */
 
@@ -198,6 +236,19 @@ static inline VOID KiWriteIrql(KIRQL Irql)
     __asm__ volatile("movq %0, %%cr8" : : "r"((ULONG64)Irql) : "memory");
 }
 
+/* Bug check 0xC4/0xE5 (IRQL, 0, 0). */
+DECLSPEC_NORETURN VOID KiIrqlViolation(VOID);
+
+/* A routine that is called above the level where it may be. */
+static inline VOID KiRequireIrql(KIRQL Highest)
+{
+    if (KiCheckedMode && KiReadIrql() > Highest) {
+        KiIrqlViolation();
+    }
+}
+
+#define EFLAGS_IF 0x200
+
 /* Masks interrupts; returns RFLAGS for KiRestoreInterrupts. */
 static inline ULONG64 KiDisableInterrupts(VOID)
 {
@@ -208,7 +259,7 @@ static inline ULONG64 KiDisableInterrupts(VOID)
 
 static inline VOID KiRestoreInterrupts(ULONG64 Flags)
 {
-    if (Flags & 0x200) {
+    if (Flags & EFLAGS_IF) {
         __asm__ volatile("sti" : : : "memory");
     }
 }
@@ -216,12 +267,104 @@ static inline VOID KiRestoreInterrupts(ULONG64 Flags)
 /* Prints this processor's kind and features, two lines. */
 VOID KiPrintProcessor(VOID);
 
+/* ---- the dispatcher (dispatch.c, ready.c) ---------------------------------------------------- */
+
+/*
+ * Guards every thread's state, every ready queue and what threads wait for. Interrupts are off
+ * while it is held, so anything at any IRQL may take it; CR8 is not touched.
+ */
+extern KSPIN_LOCK KiDispatcherLock;
+VOID KiSpinForDispatcher(VOID); /* until the lock is free, and then takes it */
+
+static inline ULONG64 KiLockDispatcher(VOID)
+{
+    ULONG64 Flags = KiDisableInterrupts();
+    if (__atomic_exchange_n(&KiDispatcherLock, 1, __ATOMIC_ACQUIRE) != 0) {
+        KiSpinForDispatcher();
+    }
+    return Flags;
+}
+
+/* Where no thread was made ready and no priority changed; else KiExitDispatcher. */
+static inline VOID KiUnlockDispatcher(ULONG64 Flags)
+{
+    __atomic_store_n(&KiDispatcherLock, 0, __ATOMIC_RELEASE);
+    KiRestoreInterrupts(Flags);
+}
+
+/*
+ * Ends what KiLockDispatcher began: if a better thread should run here it does, at once below
+ * DISPATCH_LEVEL, else as soon as the level drops.
+ */
+VOID KiExitDispatcher(ULONG64 Flags);
+/* The second half of interrupt 0x2F, on the interrupted thread's stack: quantum end, preemption. */
+VOID KiDispatchThreads(PKPRCB Prcb);
+/* The clock's call on each processor: charges the interrupted thread. */
+VOID KiChargeThread(PKPRCB Prcb, KIRQL InterruptedIrql);
+
+/* All of these: KiDispatcherLock is held. */
+typedef enum _KI_QUEUE_END { KiQueueHead, KiQueueTail } KI_QUEUE_END;
+/* Makes a thread that is in no queue ready, and asks for a switch if it should run at once. */
+VOID KiReadyThread(PKTHREAD Thread, KI_QUEUE_END End);
+/* Changes a thread's priority; moves it to the right queue or asks for a switch. */
+VOID KiSetPriority(PKTHREAD Thread, KPRIORITY Priority);
+/* Queues a ready thread anew, or asks for a switch, after its affinity changed. */
+VOID KiPlaceThread(PKTHREAD Thread);
+/*
+ * Runs the best thread instead of the current one, whose state the caller has set. Comes back when
+ * the current thread runs again, at level Irql, maybe on another processor. Irql is the level now.
+ */
+VOID KiSwapThread(PKPRCB Prcb, KIRQL Irql);
+/* Bug check 0xB8 (thread, the one that would run, stack base, 0): what a DPC routine may not. */
+DECLSPEC_NORETURN VOID KiSwitchIsForbidden(VOID);
+/* As KiSwapThread if a better thread is ready here, or the current one may not stay. */
+VOID KiPreemptThread(PKPRCB Prcb, KIRQL Irql);
+
+/* ---- threads (thread.c) ---------------------------------------------------------------------- */
+
+/* What a thread does first; calls the start routine and does not return. */
+typedef VOID KI_SYSTEM_ROUTINE(PKSTART_ROUTINE StartRoutine, PVOID StartContext);
+
+/* Builds a thread on memory of the caller's, priority 8, that begins at PASSIVE_LEVEL. */
+VOID KiInitializeThread(PKTHREAD Thread, PVOID StackBase, PVOID StackLimit,
+                        KI_SYSTEM_ROUTINE *SystemRoutine, PKSTART_ROUTINE StartRoutine,
+                        PVOID StartContext);
+VOID KiStartThread(PKTHREAD Thread);
+/*
+ * Ends the current thread. Its memory is no longer used when another processor or thread, holding
+ * KiDispatcherLock, sees it Terminated.
+ */
+DECLSPEC_NORETURN VOID KiTerminateThread(VOID);
+/* Makes the code that runs on this processor, on this stack, a thread of its own. Boot only. */
+VOID KiAdoptThread(PKPRCB Prcb, PKTHREAD Thread, PVOID StackBase, PVOID StackLimit);
+/*
+ * Gives processor 0 its idle thread, which runs when nothing else is ready. (The first code of
+ * another processor is its idle thread: KiAdoptThread, KiMakeIdleThread, KiBecomeIdle.)
+ */
+VOID KiCreateIdleThread(PKPRCB Prcb, PKTHREAD Thread, PVOID StackBase, PVOID StackLimit);
+VOID KiMakeIdleThread(PKPRCB Prcb, PKTHREAD Thread);
+DECLSPEC_NORETURN VOID KiBecomeIdle(VOID);
+
 /* ---- start-up order (boot/init.c) ---------------------------------------------------------- */
 
 VOID KiInitializeProcessor(VOID); /* GDT, IDT, TSS, KPCR, control registers of processor 0 */
 VOID KiInitializeDpcs(PKPRCB Prcb);
+VOID KiInitializeReadyQueues(PKPRCB Prcb);
 VOID KiRequestDrain(PKPRCB Prcb); /* the clock's call: no DPC waits longer than a tick */
 VOID KiInitializeTime(VOID);      /* after mm mapped KUSER_SHARED_DATA; connects the clock vector */
+
+/* switch.S */
+typedef struct _KSWITCH_FRAME {
+    ULONG64 Xmm[10][2]; /* XMM6-15 */
+    ULONG64 MxCsr;
+    ULONG64 R15, R14, R13, R12, Rbx, Rbp, Rip;
+} KSWITCH_FRAME, *PKSWITCH_FRAME;
+/* Pushes a KSWITCH_FRAME, stores RSP at *OldStack and goes on from the one at NewStack. */
+VOID KiSwapContext(PVOID *OldStack, PVOID NewStack);
+VOID KiThreadEntry(VOID); /* where a new thread's first frame returns to */
+/* Called by switch.S only. */
+DECLSPEC_NORETURN VOID KiRunThread(KI_SYSTEM_ROUTINE *SystemRoutine, PKSTART_ROUTINE StartRoutine,
+                                   PVOID StartContext);
 
 /* trap.S */
 VOID KiCallOnStack(VOID (*Routine)(PVOID), PVOID Context, PVOID StackTop);

@@ -52,6 +52,9 @@ typedef struct _KDESCRIPTOR {
 extern CHAR KiVectorStubs[], KiDoubleFaultStackTop[], KiNmiStackTop[], KiMachineCheckStackTop[];
 extern CHAR KiDpcStackTop[], KiBootStack[], KiBootStackTop[];
 
+PKPRCB KiProcessorBlock[KI_MAX_PROCESSORS];
+ULONG KeNumberProcessors;
+
 static KTHREAD KiBootThread;
 static KPCR KiBootPcr __attribute__((aligned(64)));
 static KTSS KiBootTss __attribute__((aligned(16)));
@@ -145,12 +148,10 @@ INIT VOID KiInitializeProcessor(VOID)
     Pcr->TssBase = &KiBootTss;
     Prcb->MxCsr = MXCSR_DEFAULT;
     Prcb->DpcStack = KiDpcStackTop;
-    KiBootThread.Header.Type = THREAD_OBJECT_TYPE;
-    KiBootThread.Header.Size = sizeof(KTHREAD) / sizeof(ULONG);
-    InitializeListHead(&KiBootThread.Header.WaitListHead);
-    KiBootThread.StackBase = KiBootStackTop;
-    KiBootThread.StackLimit = KiBootStack;
-    Prcb->CurrentThread = &KiBootThread;
+    KiProcessorBlock[0] = Prcb;
+    KeNumberProcessors = 1;
+    KiInitializeReadyQueues(Prcb);
+    KiAdoptThread(Prcb, &KiBootThread, KiBootStackTop, KiBootStack);
     ULONG64 Base = (ULONG64)Pcr;
     __asm__ volatile("wrmsr" : : "c"(MSR_GS_BASE), "a"((ULONG)Base), "d"((ULONG)(Base >> 32)));
     KiInitializeDpcs(Prcb);

@@ -38,13 +38,13 @@ static VOID KiPublishTime(VOID)
 static VOID KiClockInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
-    UNREFERENCED_PARAMETER(TrapFrame);
     UNREFERENCED_PARAMETER(Context);
     KiInterruptTime += TIME_INCREMENT;
     KiTickCount++;
     Prcb->ClockTicks++;
     KiPublishTime();
     KiRequestDrain(Prcb);
+    KiChargeThread(Prcb, (KIRQL)TrapFrame->PreviousIrql);
 }
 
 INIT VOID KiInitializeTime(VOID)

@@ -20,7 +20,6 @@
 #define VECTOR_MACHINE_CHECK      18
 #define VECTOR_FAIL_FAST          0x29
 #define VECTOR_COUNT              256
-#define EFLAGS_IF                 0x200
 
 typedef struct _KI_VECTOR {
     KI_INTERRUPT_ROUTINE *Routine;
