@@ -1,0 +1,57 @@
+/*
+ * threads.c - threads for tests: a KTHREAD from a small table and a kernel stack.
+ */
+#include "tests/ke/threads.h"
+
+#define MAX_THREADS 16
+
+static KTHREAD TestThreads[MAX_THREADS];
+static BOOLEAN TestThreadInUse[MAX_THREADS];
+
+static VOID TestSystemRoutine(PKSTART_ROUTINE StartRoutine, PVOID StartContext)
+{
+    StartRoutine(StartContext);
+    KiTerminateThread();
+}
+
+PKTHREAD TestCreateThread(PKSTART_ROUTINE Routine, PVOID Context, KPRIORITY Priority)
+{
+    PCHAR StackBase = MiAllocateKernelStack();
+    for (ULONG i = 0; StackBase != NULL && i < MAX_THREADS; i++) {
+        if (!TestThreadInUse[i]) {
+            TestThreadInUse[i] = TRUE;
+            KiInitializeThread(&TestThreads[i], StackBase,
+                               StackBase - KERNEL_STACK_PAGES * PAGE_SIZE, TestSystemRoutine,
+                               Routine, Context);
+            TestThreads[i].Affinity = TestThreads[i].UserAffinity = TEST_PROCESSORS;
+            TestThreads[i].IdealProcessor = 0;
+            KeSetPriorityThread(&TestThreads[i], Priority);
+            return &TestThreads[i];
+        }
+    }
+    RtlFailFast(FAST_FAIL_FATAL_APP_EXIT);
+}
+
+PKTHREAD TestStartThread(PKSTART_ROUTINE Routine, PVOID Context, KPRIORITY Priority)
+{
+    PKTHREAD Thread = TestCreateThread(Routine, Context, Priority);
+    KiStartThread(Thread);
+    return Thread;
+}
+
+static BOOLEAN TestHasEnded(PKTHREAD Thread)
+{
+    ULONG64 Flags = KiLockDispatcher();
+    BOOLEAN Ended = Thread->State == ThreadTerminated;
+    KiUnlockDispatcher(Flags);
+    return Ended;
+}
+
+VOID TestJoinThread(PKTHREAD Thread)
+{
+    while (!TestHasEnded(Thread)) {
+        ZwYieldExecution();
+    }
+    MiFreeKernelStack(Thread->StackBase);
+    TestThreadInUse[Thread - TestThreads] = FALSE;
+}
