@@ -1,13 +1,9 @@
 /*
  * bench.c - guest instructions of IRQL changes, spin locks and DPCs, for `make bench`.
- *
- * Measured under -icount, where the time stamp counter counts instructions exactly. Routines are
- * called through their address in a volatile pointer, as a driver calls an import; the loop's own
- * cost is measured the same way (irql/null) and not subtracted.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
-#include "tests/test.h"
+#include "tests/ke/bench.h"
 
 #define WARM_UP 100
 #define ROUNDS  10000
@@ -15,10 +11,7 @@
 static KSPIN_LOCK BenchLock;
 static KDPC BenchDpc;
 
-/* One operation, Rounds times; returns ticks. */
-typedef VOID BENCH_LOOP(ULONG Rounds);
-
-static ULONG64 Measure(BENCH_LOOP *Loop)
+static ULONG64 BenchRun(BENCH_LOOP *Loop)
 {
     Loop(WARM_UP);
     ULONG64 Flags = KiDisableInterrupts();
@@ -29,13 +22,17 @@ static ULONG64 Measure(BENCH_LOOP *Loop)
     return Ticks;
 }
 
-/* The figure of this mode, and under "/checked" that of the checked one. */
-static VOID MeasureBoth(BENCH_LOOP *Loop)
+VOID BenchMeasure(BENCH_LOOP *Loop)
+{
+    TestBenchReport(BenchRun(Loop), ROUNDS);
+}
+
+VOID BenchMeasureBoth(BENCH_LOOP *Loop)
 {
     BOOLEAN Mode = KiCheckedMode;
-    TestBenchReport(Measure(Loop), ROUNDS);
+    BenchMeasure(Loop);
     KiCheckedMode = TRUE;
-    TestBenchReportAs("checked", Measure(Loop), ROUNDS);
+    TestBenchReportAs("checked", BenchRun(Loop), ROUNDS);
     KiCheckedMode = Mode;
 }
 
@@ -111,34 +108,34 @@ static VOID NTAPI EmptyDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argu
 
 BENCH(BenchNull, "irql/null", "instructions", "")
 {
-    TestBenchReport(Measure(NullLoop), ROUNDS);
+    BenchMeasure(NullLoop);
 }
 
 BENCH(BenchRaiseLower, "irql/raise-lower", "instructions", "")
 {
-    MeasureBoth(RaiseLowerLoop);
+    BenchMeasureBoth(RaiseLowerLoop);
 }
 
 BENCH(BenchRaiseLowerApc, "irql/raise-lower-apc", "instructions", "")
 {
-    MeasureBoth(RaiseLowerApcLoop);
+    BenchMeasureBoth(RaiseLowerApcLoop);
 }
 
 BENCH(BenchInline, "irql/raise-lower-inline", "instructions", "")
 {
-    TestBenchReport(Measure(InlineLoop), ROUNDS);
+    BenchMeasure(InlineLoop);
 }
 
 BENCH(BenchSpinLock, "spinlock/pair", "instructions", "")
 {
     KeInitializeSpinLock(&BenchLock);
-    MeasureBoth(SpinLockLoop);
+    BenchMeasureBoth(SpinLockLoop);
 }
 
 BENCH(BenchQueuedLock, "spinlock/queued-pair", "instructions", "")
 {
     KeInitializeSpinLock(&BenchLock);
-    MeasureBoth(QueuedLockLoop);
+    BenchMeasureBoth(QueuedLockLoop);
 }
 
 BENCH(BenchDpcRun, "dpc/queue-to-run", "instructions", "")
