@@ -17,7 +17,7 @@ OBJECTS := $(SOURCES:%=$(BUILD)/obj/%.o)
 ELF := $(BUILD)/tarn.elf
 
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wundef \
-    -Wpointer-arith -Wwrite-strings -Wold-style-definition -Wno-multichar
+    -Wpointer-arith -Wwrite-strings -Wold-style-definition -Wtrampolines -Wno-multichar
 CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-builtin-printf -mno-red-zone -mgeneral-regs-only \
     -mcmodel=kernel -fno-pic -fno-pie -fno-omit-frame-pointer -fno-optimize-sibling-calls \
     -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -fno-common \

@@ -9,7 +9,8 @@
  * The parts: wdm_ke.h IRQL, locks, DPCs, bug check, time; wdm_thread.h threads, priorities,
  * processors; wdm_ex.h pools; wdm_mm.h memory and MDLs;
  * wdm_rtl.h memory blocks, lists, bitmaps; wdm_string.h strings; wdm_dbg.h printing;
- * wdm_hal.h interlocked operations, ports and registers; wdm_work.h work items.
+ * wdm_hal.h interlocked operations, ports and registers; wdm_seh.h exceptions; wdm_work.h work
+ * items.
  */
 #pragma once
 
@@ -20,6 +21,7 @@
 #include <wdm_ke.h>
 #include <wdm_thread.h>
 #include <wdm_ex.h>
+#include <wdm_seh.h>
 #include <wdm_mm.h>
 #include <wdm_rtl.h>
 #include <wdm_string.h>

@@ -8,7 +8,8 @@
  * protection) and the touch came at IRQL <= APC_LEVEL. At DISPATCH_LEVEL and above nobody could
  * wait for a disk, so the rule is kept even where the page could be had at once: bug check 0xA.
  * Where nothing is promised, the address means nothing, and it is 0x50 at any IRQL. User space is
- * pageable by nature: touching what is not there is 0xA at DISPATCH_LEVEL and 0x50 below.
+ * pageable by nature: touching what is not there is 0xA at DISPATCH_LEVEL; below, it is a
+ * STATUS_ACCESS_VIOLATION that whoever guards the touch may handle, and 0x50 if nobody does.
  *
  * Only those two are decided here; when the instruction or the address belongs to a driver image,
  * the code is refined as the contract (3.7) says, just before the stop.
@@ -145,14 +146,14 @@ static VOID MiResolveDemandZero(PMI_FAULT Fault)
     MiCount(&MiFaults.DemandZero);
 }
 
-static VOID MiResolve(PMI_FAULT Fault)
+static NTSTATUS MiResolve(PMI_FAULT Fault)
 {
     MI_VA_KIND Kind = MiAddressKind(Fault->Address);
     if (Kind == MiVaUser) {
         if (Fault->Irql >= DISPATCH_LEVEL) {
             MiStopAtRaisedIrql(Fault);
         }
-        MiStopOnNothing(Fault, USER_VA);
+        return STATUS_ACCESS_VIOLATION;
     }
     if (!MiIsPromise(&Fault->Walk)) {
         MiStopOnNothing(Fault, Fault->Walk.Level > 1 ? NOT_PRESENT_PAGE_TABLE : FREED_PTE);
@@ -166,6 +167,7 @@ static VOID MiResolve(PMI_FAULT Fault)
                    (Fault->ErrorCode & PF_WRITE) != 0, Fault->Frame->Rip, Fault->Frame);
     }
     MiResolveDemandZero(Fault);
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS MmAccessFault(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFrame)
@@ -181,8 +183,13 @@ NTSTATUS MmAccessFault(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFram
     MiWalkTables(Address, &Fault.Walk);
     if (Fault.Walk.Valid) {
         MiCheckRights(&Fault);
-    } else {
-        MiResolve(&Fault);
+        return STATUS_SUCCESS;
     }
-    return STATUS_SUCCESS;
+    return MiResolve(&Fault);
+}
+
+VOID MiStopOnUserFault(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFrame)
+{
+    MI_FAULT Fault = {.Address = Address, .ErrorCode = ErrorCode, .Frame = TrapFrame};
+    MiStopOnNothing(&Fault, USER_VA);
 }

@@ -61,7 +61,7 @@ INIT VOID MmInitialize(PBOOT_INFORMATION BootInformation)
                      MmHighestPhysicalPage, 0);
     }
     MmTotalCommitLimit = Available - MI_COMMIT_RESERVE;
-    KiRegisterPageFaultRoutine(MmAccessFault);
+    KiRegisterPageFaultRoutine(MmAccessFault, MiStopOnUserFault);
 }
 
 /* Not in the init section, which it frees. */

@@ -487,6 +487,8 @@ typedef struct _MI_FAULT_COUNTERS {
 extern MI_FAULT_COUNTERS MiFaults;
 
 KI_PAGE_FAULT_ROUTINE MmAccessFault;
+/* Bug check 0x50, 0xF: the status of a user address was raised, and nobody handled it. */
+KI_UNHANDLED_FAULT_ROUTINE MiStopOnUserFault;
 
 /* ---- start-up (init.c) ----------------------------------------------------------------------- */
 

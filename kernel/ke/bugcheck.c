@@ -89,6 +89,7 @@ DECLSPEC_NORETURN VOID KiBugCheck(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_
 {
     KiDisableInterrupts();
     KiWriteIrql(HIGH_LEVEL);
+    KeGetCurrentThread()->TryFrames = NULL; /* what faults from here on is not handled (SEH-6) */
     if (KiBugCheckOutputHook != NULL) {
         KiBugCheckOutputHook();
     }

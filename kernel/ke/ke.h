@@ -38,17 +38,18 @@ typedef enum _KTHREAD_STATE {
 } KTHREAD_STATE;
 
 /*
- * A thread. Everything behind StackLimit is guarded by KiDispatcherLock; what the current thread
+ * A thread. Everything behind TryFrames is guarded by KiDispatcherLock; what the current thread
  * alone changes may be read by it without the lock.
  */
 struct _KTHREAD {
-    DISPATCHER_HEADER Header; /* type 6 */
-    PVOID StackBase;          /* one past the highest byte */
-    PVOID StackLimit;         /* lowest byte above the guard page */
-    PVOID KernelStack;        /* RSP while it does not run; a KSWITCH_FRAME lies there */
-    LIST_ENTRY QueueEntry;    /* in the ready queue of NextProcessor, at its Priority */
-    UCHAR State;              /* KTHREAD_STATE */
-    KIRQL SwapIrql;           /* CR8 when it runs again */
+    DISPATCHER_HEADER Header;  /* type 6 */
+    PVOID StackBase;           /* one past the highest byte */
+    PVOID StackLimit;          /* lowest byte above the guard page */
+    struct _KE_TRY *TryFrames; /* innermost first; the thread's alone (exception.c) */
+    PVOID KernelStack;         /* RSP while it does not run; a KSWITCH_FRAME lies there */
+    LIST_ENTRY QueueEntry;     /* in the ready queue of NextProcessor, at its Priority */
+    UCHAR State;               /* KTHREAD_STATE */
+    KIRQL SwapIrql;            /* CR8 when it runs again */
     SCHAR Priority;
     SCHAR BasePriority;
     SCHAR Quantum; /* units left, KI_QUANTUM_TICK a clock tick; none left: its turn is over */
@@ -154,7 +155,23 @@ typedef struct _KTRAP_FRAME {
  * interrupts as the interrupted code had them, at its IRQL.
  */
 typedef NTSTATUS KI_PAGE_FAULT_ROUTINE(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFrame);
-VOID KiRegisterPageFaultRoutine(KI_PAGE_FAULT_ROUTINE *Routine);
+/* Stops the machine over a fault whose status was raised as an exception that nobody handled. */
+typedef VOID KI_UNHANDLED_FAULT_ROUTINE(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFrame);
+VOID KiRegisterPageFaultRoutine(KI_PAGE_FAULT_ROUTINE *Routine,
+                                KI_UNHANDLED_FAULT_ROUTINE *Unhandled);
+
+/* ---- exceptions (exception.c; guarded bodies: try.h) ----------------------------------------- */
+
+/*
+ * Offers an exception to the thread's guarded bodies. TRUE: execution goes on at the frame, which a
+ * filter may have changed. FALSE: nobody wants it. Does not return when a handler runs. Interrupts
+ * are as the code had them that raised, and so is the IRQL.
+ */
+BOOLEAN KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
+/* Bug check 0x1E (code, address, first two parameters). */
+DECLSPEC_NORETURN VOID KiStopUnhandled(const EXCEPTION_RECORD *Record, PKTRAP_FRAME Frame);
+/* ExRaiseStatus at any IRQL, laid at the door of Address. */
+DECLSPEC_NORETURN VOID KiRaiseStatus(NTSTATUS Status, PVOID Address);
 
 /* A handler of an interrupt vector (0x20..0xFF); runs at IRQL vector>>4 with interrupts enabled. */
 typedef VOID KI_INTERRUPT_ROUTINE(PKTRAP_FRAME TrapFrame, PVOID Context);
@@ -368,7 +385,10 @@ DECLSPEC_NORETURN VOID KiRunThread(KI_SYSTEM_ROUTINE *SystemRoutine, PKSTART_ROU
 
 /* trap.S */
 VOID KiCallOnStack(VOID (*Routine)(PVOID), PVOID Context, PVOID StackTop);
+/* RtlRaiseException that leaves Record->ExceptionAddress alone. */
+VOID NTAPI KiRaiseRecord(PEXCEPTION_RECORD Record);
 /* Called by trap.S only. */
 VOID KiDispatchTrap(PKTRAP_FRAME Frame);
 VOID KiDispatchInterrupt(PKTRAP_FRAME Frame);
+VOID KiRaiseException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 extern ULONG64 KiSpuriousInterrupts;

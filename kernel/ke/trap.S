@@ -131,27 +131,36 @@ KiCallOnStack:
     ret
 
 /*
+ * At the entry of a routine of the Microsoft calling convention: keeps the caller's registers as a
+ * KTRAP_FRAME at RSP, as if the instruction behind the call had trapped. Uses RAX and RBX.
+ */
+    .macro SAVE_CALLER
+    pushfq
+    pushq %rax
+    pushq %rax          /* so that the frame ends on a multiple of 16 */
+    leaq 32(%rsp), %rax /* the caller's RSP after the return */
+    pushq $0x10         /* SegSs */
+    pushq %rax          /* Rsp */
+    pushq 32(%rsp)      /* EFlags (the pushfq above) */
+    pushq $0x08         /* SegCs */
+    pushq 56(%rsp)      /* Rip: return address */
+    pushq $0            /* ErrorCode */
+    pushq $0x100        /* Vector: none */
+    movq 64(%rsp), %rax
+    SAVE_FRAME
+    movq %cr8, %rax
+    movl %eax, FRAME_XMM_SIZE + 4(%rsp)
+    .endm
+
+/*
  * KeBugCheckEx, Microsoft calling convention: (ecx, rdx, r8, r9, [rsp+0x28]). Keeps the caller's
  * registers as a KTRAP_FRAME, so that the report shows them as they were, and goes on in C.
  */
     .balign 16
     .globl KeBugCheckEx
 KeBugCheckEx:
-    pushfq
+    SAVE_CALLER
     cli
-    pushq %rax /* room for a scratch register */
-    leaq 24(%rsp), %rax /* caller's RSP after the return */
-    pushq $0x10         /* SegSs */
-    pushq %rax          /* Rsp */
-    pushq 24(%rsp)      /* EFlags (the pushfq above) */
-    pushq $0x08         /* SegCs */
-    pushq 48(%rsp)      /* Rip: return address */
-    pushq $0            /* ErrorCode */
-    pushq $0x100        /* Vector: none */
-    movq 56(%rsp), %rax
-    SAVE_FRAME
-    movq %cr8, %rax
-    movl %eax, FRAME_XMM_SIZE + 4(%rsp)
     movq FRAME_RIP + 24(%rsp), %rbx /* caller's Rsp */
     movl %ecx, %edi
     movq %rdx, %rsi
@@ -159,8 +168,28 @@ KeBugCheckEx:
     movq %r9, %rcx
     movq 32(%rbx), %r8 /* fifth argument: above the 32 bytes of home space */
     movq %rsp, %r9
-    andq $-16, %rsp
     call KiBugCheck
     ud2
+
+/*
+ * RtlRaiseException and KiRaiseRecord, Microsoft calling convention: (rcx: EXCEPTION_RECORD). The
+ * first stores the return address as ExceptionAddress. Execution goes on at the frame if the C
+ * behind them returns.
+ */
+    .balign 16
+    .globl RtlRaiseException
+RtlRaiseException:
+    movq (%rsp), %rax
+    movq %rax, 16(%rcx) /* ExceptionAddress */
+    .globl KiRaiseRecord
+KiRaiseRecord:
+    SAVE_CALLER
+    movq %rcx, %rdi
+    movq %rsp, %rsi
+    pushq FRAME_RIP(%rsi)
+    pushq FRAME_RBP(%rsi)
+    movq %rsp, %rbp
+    call KiRaiseException
+    jmp KiTrapReturn
 
     .section .note.GNU-stack, "", @progbits

@@ -1,6 +1,6 @@
 /*
- * trap.c - what happens after trap.S built a frame: exceptions become page faults or bug checks,
- * interrupts run their routine at the IRQL of their vector.
+ * trap.c - what happens after trap.S built a frame: exceptions become page faults, structured
+ * exceptions or bug checks, interrupts run their routine at the IRQL of their vector.
  *
  *   TRAP-1  The routine of vector v runs at IRQL v >> 4 with interrupts enabled, and CR8 is what it
  *           was when it returns.
@@ -8,12 +8,15 @@
  *   TRAP-3  Software vectors (0x1F, 0x2F) are acknowledged before their routine, so that a
  *           request made inside it is not lost; device vectors after it, so that a level line
  *           cannot storm.
+ *   TRAP-4  The routine of an interrupt sees none of the guarded bodies of the thread that it
+ *           interrupted: what it raises is its own affair.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 
 #define VECTOR_DIVIDE             0
 #define VECTOR_NMI                2
+#define VECTOR_BREAKPOINT         3
 #define VECTOR_DOUBLE_FAULT       8
 #define VECTOR_GENERAL_PROTECTION 13
 #define VECTOR_PAGE_FAULT         14
@@ -28,11 +31,14 @@ typedef struct _KI_VECTOR {
 
 static KI_VECTOR KiVectors[VECTOR_COUNT];
 static KI_PAGE_FAULT_ROUTINE *KiPageFaultRoutine;
+static KI_UNHANDLED_FAULT_ROUTINE *KiUnhandledFaultRoutine;
 ULONG64 KiSpuriousInterrupts;
 
-VOID KiRegisterPageFaultRoutine(KI_PAGE_FAULT_ROUTINE *Routine)
+VOID KiRegisterPageFaultRoutine(KI_PAGE_FAULT_ROUTINE *Routine,
+                                KI_UNHANDLED_FAULT_ROUTINE *Unhandled)
 {
     KiPageFaultRoutine = Routine;
+    KiUnhandledFaultRoutine = Unhandled;
 }
 
 VOID KiConnectVector(UCHAR Vector, KI_INTERRUPT_ROUTINE *Routine, PVOID Context)
@@ -54,7 +60,7 @@ static NTSTATUS KiExceptionCode(ULONG64 Vector)
     switch (Vector) {
     case VECTOR_DIVIDE: return STATUS_INTEGER_DIVIDE_BY_ZERO;
     case 1: return STATUS_SINGLE_STEP;
-    case 3: return STATUS_BREAKPOINT;
+    case VECTOR_BREAKPOINT: return STATUS_BREAKPOINT;
     case 4: return STATUS_INTEGER_OVERFLOW;
     case 5: return STATUS_ARRAY_BOUNDS_EXCEEDED;
     case 6: return STATUS_ILLEGAL_INSTRUCTION;
@@ -66,22 +72,60 @@ static NTSTATUS KiExceptionCode(ULONG64 Vector)
     }
 }
 
+/* The first parameter of an access violation: 0 a read, 1 a write, 8 an execution. */
+static ULONG_PTR KiFaultAccess(ULONG64 ErrorCode)
+{
+    return ErrorCode & PF_FETCH ? 8 : ErrorCode & PF_WRITE ? 1 : 0;
+}
+
+/* Interrupts as the code had them that the trap came from; KiTrapReturn wants them off again. */
+static VOID KiEnableAsBefore(PKTRAP_FRAME Frame)
+{
+    KiRestoreInterrupts(Frame->EFlags);
+}
+
 static VOID KiDispatchPageFault(PKTRAP_FRAME Frame)
 {
     PVOID Address = (PVOID)Frame->FaultAddress;
     NTSTATUS Status = STATUS_ACCESS_VIOLATION;
+    KiEnableAsBefore(Frame);
     if (KiPageFaultRoutine != NULL) {
-        if (Frame->EFlags & EFLAGS_IF) {
-            __asm__ volatile("sti");
-        }
         Status = KiPageFaultRoutine(Frame->ErrorCode, Address, Frame);
-        __asm__ volatile("cli");
     }
     if (!NT_SUCCESS(Status)) {
-        ULONG_PTR Access = Frame->ErrorCode & PF_FETCH ? 8 : Frame->ErrorCode & PF_WRITE ? 1 : 0;
-        KiBugCheck(KMODE_EXCEPTION_NOT_HANDLED, (ULONG_PTR)(LONG_PTR)Status, Frame->Rip, Access,
-                   Frame->FaultAddress, Frame);
+        EXCEPTION_RECORD Record = {
+            .ExceptionCode = Status,
+            .ExceptionAddress = (PVOID)Frame->Rip,
+            .NumberParameters = 2,
+            .ExceptionInformation = {KiFaultAccess(Frame->ErrorCode), Frame->FaultAddress},
+        };
+        if (!KiDispatchException(&Record, Frame)) {
+            if (KiUnhandledFaultRoutine != NULL) {
+                KiUnhandledFaultRoutine(Frame->ErrorCode, Address, Frame);
+            }
+            KiStopUnhandled(&Record, Frame);
+        }
     }
+    KiDisableInterrupts();
+}
+
+/* An exception of the processor's that is no page fault. */
+static VOID KiDispatchFault(NTSTATUS Code, PKTRAP_FRAME Frame)
+{
+    if (Frame->Vector == VECTOR_BREAKPOINT) {
+        Frame->Rip--; /* the processor is past the int3; NT reports the instruction itself */
+    }
+    EXCEPTION_RECORD Record = {.ExceptionCode = Code, .ExceptionAddress = (PVOID)Frame->Rip};
+    if (Frame->Vector == VECTOR_GENERAL_PROTECTION) {
+        /* It has no address: NT reports a read of address -1. */
+        Record.NumberParameters = 2;
+        Record.ExceptionInformation[1] = ~(ULONG_PTR)0;
+    }
+    KiEnableAsBefore(Frame);
+    if (!KiDispatchException(&Record, Frame)) {
+        KiStopUnhandled(&Record, Frame);
+    }
+    KiDisableInterrupts();
 }
 
 /* __fastfail: the code is in ECX. */
@@ -119,10 +163,7 @@ VOID KiDispatchTrap(PKTRAP_FRAME Frame)
                    Frame->Vector == VECTOR_DOUBLE_FAULT ? Frame->FaultAddress : 0, Frame->Rip,
                    Frame->Rsp, Frame);
     }
-    /* A general protection fault has no address: NT reports a read of address -1. */
-    BOOLEAN Protection = Frame->Vector == VECTOR_GENERAL_PROTECTION;
-    KiBugCheck(KMODE_EXCEPTION_NOT_HANDLED, (ULONG_PTR)(LONG_PTR)Code, Frame->Rip, 0,
-               Protection ? ~(ULONG_PTR)0 : 0, Frame);
+    KiDispatchFault(Code, Frame);
 }
 
 VOID KiDispatchInterrupt(PKTRAP_FRAME Frame)
@@ -140,6 +181,9 @@ VOID KiDispatchInterrupt(PKTRAP_FRAME Frame)
         return;
     }
     BOOLEAN Software = Vector == APC_VECTOR || Vector == DPC_VECTOR;
+    PKTHREAD Thread = Prcb->CurrentThread;
+    struct _KE_TRY *TryFrames = Thread->TryFrames;
+    Thread->TryFrames = NULL;
     Prcb->InterruptCount++;
     KiWriteIrql(Vector >> 4);
     if (Software) {
@@ -151,5 +195,6 @@ VOID KiDispatchInterrupt(PKTRAP_FRAME Frame)
     if (!Software) {
         HalpEndOfInterrupt();
     }
+    Thread->TryFrames = TryFrames;
     KiWriteIrql((KIRQL)Frame->PreviousIrql);
 }
