@@ -1,6 +1,6 @@
 /*
- * wdm_seh.h - structured exceptions: what a filter is told, and the routines that raise. Part of
- * wdm.h.
+ * wdm_seh.h - structured exceptions: what a filter is told, the routines that raise, and the probes
+ * of user buffers. Part of wdm.h.
  *
  * An exception is raised by a call, or by the processor when an instruction cannot be executed: a
  * division by zero, an illegal instruction, a touch of a user address that is not there. Filters
@@ -104,3 +104,13 @@ DECLSPEC_NORETURN VOID NTAPI ExRaiseDatatypeMisalignment(VOID);
  * a filter says that execution continues. <= APC_LEVEL. Win32 rtlsupportapi RtlRaiseException.
  */
 VOID NTAPI RtlRaiseException(PEXCEPTION_RECORD ExceptionRecord);
+
+/*
+ * Raises STATUS_DATATYPE_MISALIGNMENT if Address is not a multiple of Alignment (1, 2, 4, 8 or 16),
+ * STATUS_ACCESS_VIOLATION if a byte of the buffer lies outside user space; for writing also if a
+ * page of it cannot be written now (each is tried). Nothing is checked when Length is 0. What was
+ * good may be gone at the next touch, so touches are guarded, too. <= APC_LEVEL; checked mode: bug
+ * check 0xC4/0xE5 (IRQL, 0, 0) above. DDI wdm ProbeForRead, ProbeForWrite.
+ */
+VOID NTAPI ProbeForRead(const volatile VOID *Address, SIZE_T Length, ULONG Alignment);
+VOID NTAPI ProbeForWrite(volatile VOID *Address, SIZE_T Length, ULONG Alignment);

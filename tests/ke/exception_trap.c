@@ -1,6 +1,6 @@
 /*
- * exception_trap.c - tests of the processor's exceptions that a guarded body handles, and the crash
- * tests of what nobody handles.
+ * exception_trap.c - tests of the processor's exceptions that a guarded body handles, the probes of
+ * user buffers, and the crash tests of what nobody handles.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -101,6 +101,65 @@ TEST(TrapUser, "exception/a-missing-user-page-is-an-access-violation", "FAULT-2,
     }
     CHECK_STATUS(Guard(Read, 0), STATUS_ACCESS_VIOLATION);
     CHECK_EQ(Seen.ExceptionInformation[1], 0);
+}
+
+/* ---- probes ---------------------------------------------------------------------------------- */
+
+typedef struct _PROBE {
+    ULONG_PTR Address;
+    SIZE_T Length;
+    ULONG Alignment;
+} PROBE;
+
+static VOID ProbeRead(ULONG_PTR Argument)
+{
+    const PROBE *Probe = (const PROBE *)Argument;
+    ProbeForRead((PVOID)Probe->Address, Probe->Length, Probe->Alignment);
+}
+
+static VOID ProbeWrite(ULONG_PTR Argument)
+{
+    const PROBE *Probe = (const PROBE *)Argument;
+    ProbeForWrite((PVOID)Probe->Address, Probe->Length, Probe->Alignment);
+}
+
+static NTSTATUS TryProbe(VOID (*Routine)(ULONG_PTR), ULONG_PTR Address, SIZE_T Length,
+                         ULONG Alignment)
+{
+    PROBE Probe = {Address, Length, Alignment};
+    return Guard(Routine, (ULONG_PTR)&Probe);
+}
+
+TEST(ProbeRange, "probe/a-buffer-lies-wholly-in-user-space", "DDI wdm ProbeForRead")
+{
+    ULONG_PTR End = MmUserProbeAddress;
+    CHECK_STATUS(TryProbe(ProbeRead, USER_ADDRESS, 100, 8), STATUS_SUCCESS);
+    CHECK_STATUS(TryProbe(ProbeRead, End - 100, 100, 1), STATUS_SUCCESS);
+    CHECK_STATUS(TryProbe(ProbeRead, End - 100, 101, 1), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(TryProbe(ProbeRead, End, 1, 1), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(TryProbe(ProbeRead, USER_ADDRESS, MAXSIZE_T, 1), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(TryProbe(ProbeRead, (ULONG_PTR)&Seen, 1, 1), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(TryProbe(ProbeWrite, (ULONG_PTR)&Seen, 1, 1), STATUS_ACCESS_VIOLATION);
+    CHECK_STATUS(TryProbe(ProbeWrite, End - 100, 101, 1), STATUS_ACCESS_VIOLATION);
+}
+
+TEST(ProbeAlignment, "probe/the-start-is-aligned", "DDI wdm ProbeForRead")
+{
+    CHECK_STATUS(TryProbe(ProbeRead, USER_ADDRESS + 4, 8, 4), STATUS_SUCCESS);
+    CHECK_STATUS(TryProbe(ProbeRead, USER_ADDRESS + 4, 8, 8), STATUS_DATATYPE_MISALIGNMENT);
+    CHECK_STATUS(TryProbe(ProbeWrite, USER_ADDRESS + 1, 8, 2), STATUS_DATATYPE_MISALIGNMENT);
+}
+
+TEST(ProbeNothing, "probe/length-zero-checks-nothing", "DDI wdm ProbeForRead")
+{
+    CHECK_STATUS(TryProbe(ProbeRead, (ULONG_PTR)&Seen + 1, 0, 8), STATUS_SUCCESS);
+    CHECK_STATUS(TryProbe(ProbeWrite, ~(ULONG_PTR)0, 0, 8), STATUS_SUCCESS);
+}
+
+TEST(ProbeMissing, "probe/writing-tries-the-pages", "DDI wdm ProbeForWrite")
+{
+    CHECK_STATUS(TryProbe(ProbeWrite, USER_ADDRESS, 100, 1), STATUS_ACCESS_VIOLATION);
+    CHECK_EQ(Seen.ExceptionInformation[1], USER_ADDRESS);
 }
 
 /* ---- machines that must stop ----------------------------------------------------------------- */
@@ -212,4 +271,11 @@ CRASH_TEST(CrashRaiseHigh, "exception/raised-at-dispatch-level", "0xC4 0xE5 0x2 
 {
     KeRaiseIrqlToDpcLevel();
     ExRaiseStatus(TEST_STATUS);
+}
+
+CRASH_TEST(CrashProbeHigh, "exception/probed-at-dispatch-level", "0xC4 0xE5 0x2 0x0 0x0",
+           "DDI wdm ProbeForRead: <= APC_LEVEL")
+{
+    KeRaiseIrqlToDpcLevel();
+    ProbeForRead((PVOID)USER_ADDRESS, 1, 1);
 }
