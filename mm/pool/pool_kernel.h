@@ -107,10 +107,10 @@ static inline BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind)
 }
 
 /*
- * Raises Status to the caller of a pool routine. There are no handlers yet, so the exception goes
- * unhandled, and that is what this says.
+ * Raises Status to the caller of a pool routine. Legal at DISPATCH_LEVEL, other than ExRaiseStatus
+ * (contract, section 8).
  */
 static inline DECLSPEC_NORETURN VOID ExpRaiseStatus(NTSTATUS Status, PVOID Caller)
 {
-    KeBugCheckEx(KMODE_EXCEPTION_NOT_HANDLED, (ULONG_PTR)Status, (ULONG_PTR)Caller, 0, 0);
+    KiRaiseStatus(Status, Caller);
 }
