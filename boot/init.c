@@ -79,7 +79,7 @@ static __attribute__((noinline)) DECLSPEC_NORETURN VOID KiRunHouse(VOID)
     if (!Interactive && !Prompt) {
         HalpExit(Failed ? HAL_EXIT_FAIL : HAL_EXIT_PASS);
     }
-    DbgPrint("type help to see what can be asked, quit or Ctrl-A X to leave\n");
+    DbgPrint("help lists what can be asked, vertarget shows the machine again, quit leaves\n");
     MonRun();
 }
 

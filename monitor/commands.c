@@ -5,13 +5,16 @@
 #include "kernel/rtl/rtl.h"
 #include "monitor/monitor.h"
 
+/* What stands in brackets is left to `help COMMAND`: the list fits into 80 columns. */
 static VOID MonHelpOnAll(VOID)
 {
     const MONITOR_COMMAND_ENTRY *Entry;
     for (ULONG i = 0; (Entry = MonSortedCommand(i)) != NULL; i++) {
-        DbgPrint("  %-28s %s\n", Entry->Usage, Entry->Help);
+        const CHAR *Bracket = strchr(Entry->Help, '(');
+        SIZE_T Length = Bracket != NULL ? (SIZE_T)(Bracket - Entry->Help) : strlen(Entry->Help);
+        DbgPrint("  %-27s %.*s\n", Entry->Usage, (INT)Length, Entry->Help);
     }
-    DbgPrint("Numbers are hexadecimal. Ctrl-C stops a command, Tab completes, Up brings back.\n");
+    DbgPrint("Numbers are hexadecimal. Tab completes, Up repeats, Ctrl-C stops.\n");
 }
 
 static VOID HelpCommand(const CHAR *Arguments)

@@ -4,7 +4,7 @@
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/section.h"
 
-#define USAGE      "bugcheck CODE [P1 [P2 [P3 [P4]]]]"
+#define USAGE      "bugcheck CODE [P1 ... P4]"
 #define MOST_WORDS 5
 
 static VOID BugCheckCommand(const CHAR *Arguments)
