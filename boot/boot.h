@@ -40,3 +40,9 @@ BOOT_MEMORY_TYPE BlMemoryType(ULONG Type);
 /* greet.c: the first lines, before the memory manager starts, and the rest when all is up. */
 VOID BlBeginGreeting(const BOOT_INFORMATION *Information);
 VOID BlGreet(VOID);
+
+/*
+ * Fills HalpMachine from the firmware's ACPI tables. Before the memory manager cuts the direct map
+ * down: firmware keeps its tables anywhere.
+ */
+VOID BlReadFirmware(const BOOT_INFORMATION *Information);

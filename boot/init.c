@@ -57,6 +57,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     RtlpInitializeLog();
     BlBeginGreeting(&KiBootInformation);
     KiReportUnknownWords();
+    BlReadFirmware(&KiBootInformation);
     MmInitialize(&KiBootInformation);
     KiRegisterAddressProbe(MmIsAddressValid);
     ExpInitializePools();
