@@ -1,0 +1,65 @@
+/*
+ * vm_command.c - `!vm`: who uses how much memory, at the monitor's prompt.
+ *
+ * Lines are the debugger's, `NAME: PAGES (KB Kb)` (contract 6). Of its flags 20 means something
+ * here: address space by region.
+ */
+#include "mm/mm.h"
+#include "kernel/rtl/section.h"
+
+#define USAGE          "!vm [FLAGS]"
+#define SHOW_ADDRESSES 0x20
+#define PAGE_KB        (PAGE_SIZE / 1024)
+
+static VOID MiPrintUse(const CHAR *Name, ULONG64 Pages)
+{
+    DbgPrint("    %-20s %9I64u (%10I64u Kb)\n", Name, Pages, Pages * PAGE_KB);
+}
+
+static VOID MiPrintRegions(VOID)
+{
+    static const CHAR *const Names[MiRegionCount] = {
+        [MiRegionNonPagedPool] = "NonPagedPoolNx", [MiRegionExecutablePool] = "NonPagedPool",
+        [MiRegionPagedPool] = "PagedPool",         [MiRegionSystemPtes] = "System PTEs",
+        [MiRegionKernelStacks] = "Kernel stacks",  [MiRegionDriverImages] = "Driver images"};
+    DbgPrint("\n    Address space         Base             Pages in use      Peak       Limit\n");
+    for (ULONG i = 0; i < MiRegionCount; i++) {
+        const MI_REGION *Region = &MiRegions[i];
+        DbgPrint("    %-20s  %p %12I64u %9I64u %11I64u\n", Names[i], (PVOID)Region->Base,
+                 (ULONG64)Region->PagesInUse, (ULONG64)Region->PeakPages, (ULONG64)Region->Limit);
+    }
+}
+
+static VOID VmCommand(const CHAR *Arguments)
+{
+    ULONG64 Flags = 0;
+    ULONG Count = 0;
+    if (!KiReadArguments(USAGE, Arguments, 1, &Flags, &Count)) {
+        return;
+    }
+    const MI_REGION *Nx = &MiRegions[MiRegionNonPagedPool];
+    const MI_REGION *Executable = &MiRegions[MiRegionExecutablePool];
+    const MI_REGION *Paged = &MiRegions[MiRegionPagedPool];
+    const MI_REGION *Ptes = &MiRegions[MiRegionSystemPtes];
+    DbgPrint("*** Virtual Memory Usage ***\n");
+    MiPrintUse("Physical Memory:", MmNumberOfPhysicalPages);
+    DbgPrint("    Page File: none\n");
+    MiPrintUse("Available Pages:", MiAvailablePages());
+    MiPrintUse("Zeroed Pages:", MiPagesOnList(ZeroedPageList));
+    MiPrintUse("Free System PTEs:", Ptes->Limit - Ptes->PagesInUse);
+    MiPrintUse("NonPagedPool Usage:", Nx->PagesInUse + Executable->PagesInUse);
+    MiPrintUse("NonPagedPool Max:", Nx->Limit);
+    MiPrintUse("PagedPool Usage:", Paged->PagesInUse);
+    MiPrintUse("PagedPool Maximum:", Paged->Limit);
+    MiPrintUse("PagedPool Commit:", Paged->PagesInUse);
+    MiPrintUse("Page Tables:", MiPageTablePages);
+    MiPrintUse("Committed pages:", MmTotalCommittedPages);
+    MiPrintUse("Commit limit:", MmTotalCommitLimit);
+    MiPrintUse("Commit peak:", MmPeakCommittedPages);
+    DbgPrint("    Page faults: %I64u, resolved with a zeroed page %I64u\n", MiFaults.Total,
+             MiFaults.DemandZero);
+    if (Flags & SHOW_ADDRESSES) {
+        MiPrintRegions();
+    }
+}
+MONITOR_COMMAND("!vm", USAGE, "memory and who uses it (20 address space)", VmCommand);
