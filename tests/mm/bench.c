@@ -49,8 +49,7 @@ static VOID ZeroedPageLoop(ULONG Rounds)
 /* The lowest pages of memory are free: the search ends at once. */
 static VOID RunLoop(ULONG Rounds)
 {
-    PFN_NUMBER(*volatile Allocate)
-    (PFN_NUMBER, PFN_NUMBER, PFN_NUMBER, PFN_NUMBER) = MiAllocateContiguousPages;
+    typeof(MiAllocateContiguousPages) *volatile Allocate = MiAllocateContiguousPages;
     typeof(MiFreePages) *volatile Free = MiFreePages;
     for (ULONG i = 0; i < Rounds; i++) {
         Free(Allocate(RUN, 0, ~0ULL, 0), RUN);
