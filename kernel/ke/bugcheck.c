@@ -56,7 +56,7 @@ static VOID KiPrintRegisters(const KTRAP_FRAME *f)
 
 static VOID KiPrintParameters(const KI_BUGCHECK *Data)
 {
-    CHAR Text[96];
+    CHAR Text[KI_DESCRIPTION];
     for (ULONG i = 0; i < 4; i++) {
         PVOID Address = (PVOID)Data->Parameters[i];
         if (KiSymbolise(Address, Text, sizeof(Text)) ||
@@ -80,7 +80,7 @@ static VOID KiReport(PVOID Context)
     DbgPrint("processor %lu, IRQL %lu, %s mode\n", KeGetCurrentPrcb()->Number, Frame->PreviousIrql,
              KiCheckedMode ? "checked" : "free");
     KiPrintRegisters(Frame);
-    KiPrintStack(Frame->Rip, Frame->Rbp);
+    KiPrintStack(Frame->Rip, Frame->Rbp, Frame->Vector == KI_NO_VECTOR);
     HalpExit(HAL_EXIT_BUGCHECK);
 }
 

@@ -142,6 +142,8 @@ typedef struct _KTRAP_FRAME {
     ULONG64 Rip, SegCs, EFlags, Rsp, SegSs;
 } KTRAP_FRAME, *PKTRAP_FRAME;
 
+#define KI_NO_VECTOR 0x100 /* Vector of a frame that KeBugCheckEx made of its caller's registers */
+
 /* Page fault error code bits of the processor. */
 #define PF_PRESENT  0x1
 #define PF_WRITE    0x2
@@ -198,6 +200,7 @@ typedef struct _KI_SYMBOL_INFORMATION {
 BOOLEAN KiQuerySymbol(ULONG Index, KI_SYMBOL_INFORMATION *Symbol);
 /* The index of the routine that an address of the image lies in; MAXULONG for another address. */
 ULONG KiFindSymbolAt(PVOID Address);
+#define KI_DESCRIPTION 160 /* room for what an address is: a symbol or a describer's phrase */
 /* Asks the registered describers; FALSE when none knows the address. */
 BOOLEAN KiDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size);
 /*
@@ -207,8 +210,11 @@ BOOLEAN KiDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size);
 typedef BOOLEAN NTAPI KI_ADDRESS_PROBE(PVOID Address);
 VOID KiRegisterAddressProbe(KI_ADDRESS_PROBE *Probe);
 BOOLEAN KiMayRead(PVOID Address);
-/* Prints the call chain from Rip/Rbp, innermost first; never faults on a bad chain. */
-VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp);
+/*
+ * Prints the call chain from Rip/Rbp, innermost first; never faults on a bad chain. Returns: Rip is
+ * a return address, so that the call before it is what has to be named.
+ */
+VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp, BOOLEAN Returns);
 
 /* ---- monitor commands (arguments.c) ---------------------------------------------------------- */
 

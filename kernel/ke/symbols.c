@@ -99,25 +99,25 @@ BOOLEAN KiMayRead(PVOID Address)
 /*
  * A return address is looked up one byte earlier: a call that never returns may be a routine's end.
  */
-static VOID KiPrintFrame(ULONG Index, ULONG64 Rip)
+static VOID KiPrintFrame(ULONG Index, ULONG64 Rip, BOOLEAN Returns)
 {
-    CHAR Text[96];
-    ULONG64 Inside = Index == 0 ? Rip : Rip - 1;
+    CHAR Text[KI_DESCRIPTION];
+    ULONG64 Inside = Returns ? Rip - 1 : Rip;
     BOOLEAN Known = KiSymbolise((PVOID)Inside, Text, sizeof(Text)) ||
                     KiDescribeAddress((PVOID)Rip, Text, sizeof(Text));
     DbgPrint("%2u %016I64x %s\n", Index, Rip, Known ? Text : "(no function of the kernel)");
 }
 
-VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp)
+VOID KiPrintStack(ULONG64 Rip, ULONG64 Rbp, BOOLEAN Returns)
 {
-    KiPrintFrame(0, Rip);
+    KiPrintFrame(0, Rip, Returns);
     for (ULONG i = 1; i < MAX_FRAMES; i++) {
         const ULONG64 *Frame = (const ULONG64 *)Rbp;
         if (Rbp % 8 != 0 || !KiMayRead((PVOID)Frame) || !KiMayRead((PVOID)(Frame + 1)) ||
             Frame[1] == 0) {
             return;
         }
-        KiPrintFrame(i, Frame[1]);
+        KiPrintFrame(i, Frame[1], TRUE);
         ULONG64 Next = Frame[0];
         /* A lower frame is legal only where the chain changes stacks (DPC, bug check). */
         if (Next == Rbp || (Next > Rbp && Next - Rbp > MAX_STACK_SPAN)) {

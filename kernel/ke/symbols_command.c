@@ -10,7 +10,7 @@
 
 static VOID LnCommand(const CHAR *Arguments)
 {
-    CHAR Text[96];
+    CHAR Text[KI_DESCRIPTION];
     ULONG64 Address;
     ULONG Count = 1;
     KI_SYMBOL_INFORMATION Below, Above;
