@@ -110,6 +110,7 @@ TEST(ThreadAtOnce, "thread/a-better-one-runs-at-once", "READY-3")
 
 TEST(ThreadInTurn, "thread/equals-run-in-the-order-of-their-start", "READY-4")
 {
+    TestHoldClock();
     PKTHREAD Threads[3];
     ThreadSteps = 0;
     for (ULONG_PTR i = 0; i < 3; i++) {
@@ -122,10 +123,12 @@ TEST(ThreadInTurn, "thread/equals-run-in-the-order-of-their-start", "READY-4")
     for (ULONG i = 0; i < 3; i++) {
         TestJoinThread(Threads[i]);
     }
+    TestReleaseClock();
 }
 
 TEST(ThreadWorse, "thread/a-worse-one-waits-until-nobody-better-is-ready", "READY-3")
 {
+    TestHoldClock();
     ThreadSteps = 0;
     PKTHREAD Thread = TestStartThread(LogOnce, (PVOID)1, BELOW);
     CHECK_EQ(ZwYieldExecution(), STATUS_NO_YIELD_PERFORMED);
@@ -135,6 +138,7 @@ TEST(ThreadWorse, "thread/a-worse-one-waits-until-nobody-better-is-ready", "READ
     KeSetPriorityThread(KeGetCurrentThread(), KI_PRIORITY_DEFAULT);
     CheckLog((const ULONG_PTR[]){0, 1, 2}, 3);
     TestJoinThread(Thread);
+    TestReleaseClock();
 }
 
 TEST(ThreadYieldAlone, "thread/yield-alone-performs-nothing", "public NtYieldExecution")
@@ -194,6 +198,7 @@ TEST(ThreadMasked, "thread/interrupts-off-hold-a-better-one-back", "DISP-1")
 
 TEST(ThreadPreemptedFirst, "thread/a-preempted-one-goes-before-its-equals", "READY-4")
 {
+    TestHoldClock();
     ThreadSteps = 0;
     PKTHREAD Equal = TestStartThread(LogOnce, (PVOID)2, SAME);
     PKTHREAD Better = TestStartThread(LogOnce, (PVOID)0, ABOVE);
@@ -202,6 +207,7 @@ TEST(ThreadPreemptedFirst, "thread/a-preempted-one-goes-before-its-equals", "REA
     CheckLog((const ULONG_PTR[]){0, 1, 2}, 3);
     TestJoinThread(Equal);
     TestJoinThread(Better);
+    TestReleaseClock();
 }
 
 static VOID NTAPI SetFlag(PVOID Context)
@@ -212,36 +218,31 @@ static VOID NTAPI SetFlag(PVOID Context)
 TEST(ThreadQuantum, "thread/quantum-ends-after-two-ticks", "DISP-3")
 {
     static volatile BOOLEAN Flag;
-    volatile ULONG64 *Ticks = &KeGetCurrentPrcb()->ClockTicks;
     Flag = FALSE;
-    PKTHREAD Thread = TestCreateThread(SetFlag, (PVOID)&Flag, SAME);
-    ULONG64 Flags = KiDisableInterrupts();
-    KeSetPriorityThread(KeGetCurrentThread(), KI_PRIORITY_DEFAULT); /* a new quantum */
-    KiStartThread(Thread);
-    ULONG64 Start = *Ticks;
-    KiRestoreInterrupts(Flags);
-    while (!Flag && *Ticks - Start < 10) {
-        __asm__ volatile("pause");
-    }
+    TestHoldClock();
+    PKTHREAD Thread = TestStartThread(SetFlag, (PVOID)&Flag, SAME);
+    TestTick();
+    CHECK(!Flag);
+    TestTick();
     CHECK(Flag);
-    CHECK_EQ(*Ticks - Start, 2);
+    TestReleaseClock();
     TestJoinThread(Thread);
 }
 
 TEST(ThreadRealTime, "thread/the-best-one-keeps-the-processor", "DISP-3")
 {
     static volatile BOOLEAN Flag;
-    volatile ULONG64 *Ticks = &KeGetCurrentPrcb()->ClockTicks;
     Flag = FALSE;
+    TestHoldClock();
     KeSetPriorityThread(KeGetCurrentThread(), LOW_REALTIME_PRIORITY);
     PKTHREAD Thread = TestStartThread(SetFlag, (PVOID)&Flag, LOW_REALTIME_PRIORITY - 1);
-    ULONG64 Start = *Ticks;
-    while (*Ticks - Start < 4) {
-        __asm__ volatile("pause");
+    for (ULONG i = 0; i < 4; i++) {
+        TestTick();
     }
     CHECK(!Flag);
     CHECK_EQ(KeSetPriorityThread(KeGetCurrentThread(), KI_PRIORITY_DEFAULT), LOW_REALTIME_PRIORITY);
     CHECK(Flag);
+    TestReleaseClock();
     TestJoinThread(Thread);
 }
 
@@ -287,6 +288,7 @@ static VOID NTAPI ClobberXmm(PVOID Context)
 TEST(ThreadXmm, "thread/a-switch-keeps-xmm6-to-xmm15-and-mxcsr",
      "DESIGN: a context switch saves XMM6-15 too")
 {
+    TestHoldClock();
     ThreadSteps = 0;
     for (ULONG i = 0; i < ARRAYSIZE(XmmImages[0]); i++) {
         XmmImages[0][i] = 0x0101010101010101ULL * (i + 1);
@@ -296,6 +298,7 @@ TEST(ThreadXmm, "thread/a-switch-keeps-xmm6-to-xmm15-and-mxcsr",
     CHECK_EQ(memcmp(XmmImages[0], XmmImages[1], sizeof(XmmImages[0])), 0);
     TestJoinThread(Thread);
     CheckLog((const ULONG_PTR[]){TRUE, TRUE}, 2);
+    TestReleaseClock();
 }
 
 static VOID NTAPI YieldAtApcLevel(PVOID Context)
@@ -312,6 +315,7 @@ static VOID NTAPI YieldAtApcLevel(PVOID Context)
 
 TEST(ThreadIrql, "thread/each-one-has-its-own-irql", "READY-5: KiSwapThread, SwapIrql")
 {
+    TestHoldClock();
     ThreadSteps = 0;
     PKTHREAD Thread = TestStartThread(YieldAtApcLevel, NULL, SAME);
     for (ULONG i = 0; i < 4; i++) {
@@ -320,6 +324,7 @@ TEST(ThreadIrql, "thread/each-one-has-its-own-irql", "READY-5: KiSwapThread, Swa
     }
     TestJoinThread(Thread);
     CheckLog((const ULONG_PTR[]){APC_LEVEL, APC_LEVEL, APC_LEVEL}, 3);
+    TestReleaseClock();
 }
 
 static VOID NTAPI CountSwitches(PVOID Context)

@@ -2,6 +2,7 @@
  * threads.c - threads for tests: a KTHREAD from a small table and a kernel stack.
  */
 #include "tests/ke/threads.h"
+#include "kernel/hal/hal.h"
 
 #define MAX_THREADS 16
 
@@ -37,6 +38,22 @@ PKTHREAD TestStartThread(PKSTART_ROUTINE Routine, PVOID Context, KPRIORITY Prior
     PKTHREAD Thread = TestCreateThread(Routine, Context, Priority);
     KiStartThread(Thread);
     return Thread;
+}
+
+VOID TestHoldClock(VOID)
+{
+    HalpStartApicTimer(0, FALSE);
+    KeSetPriorityThread(KeGetCurrentThread(), KI_PRIORITY_DEFAULT); /* a whole quantum */
+}
+
+VOID TestReleaseClock(VOID)
+{
+    HalpStartClock();
+}
+
+VOID TestTick(VOID)
+{
+    HalpRequestSoftwareInterrupt(CLOCK_VECTOR);
 }
 
 static BOOLEAN TestHasEnded(PKTHREAD Thread)

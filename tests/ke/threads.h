@@ -14,5 +14,12 @@
 PKTHREAD TestStartThread(PKSTART_ROUTINE Routine, PVOID Context, KPRIORITY Priority);
 /* The same without the start: KiStartThread does it. */
 PKTHREAD TestCreateThread(PKSTART_ROUTINE Routine, PVOID Context, KPRIORITY Priority);
+/*
+ * For tests of who runs when: from Hold to Release the clock interrupt comes only when TestTick
+ * asks for it, since a busy host may deliver several at once, and with them the end of a quantum.
+ */
+VOID TestHoldClock(VOID);
+VOID TestReleaseClock(VOID);
+VOID TestTick(VOID);
 /* Returns when the thread has ended, and takes its stack back. */
 VOID TestJoinThread(PKTHREAD Thread);
