@@ -27,12 +27,13 @@ CRASH_TEST(RequestPagedFlag, "pool/paged-flag-at-dispatch-level", "0xC2 0x8 0x2 
     ExAllocatePool2(POOL_FLAG_PAGED | POOL_FLAG_UNINITIALIZED, 0x2345, TEST_TAG);
 }
 
-/* The paged pools' IRQL is looked at in free mode, too. */
+/* Free mode looks at the IRQL too, even where a free block would do and no page is needed. */
 CRASH_TEST(RequestPagedFree, "pool/paged-request-at-dispatch-level-in-free-mode",
            "0xC2 0x8 0x2 0x5 0x40",
            "MAT-8 Paged pool at DISPATCH_LEVEL: bug check 0xC2, subcode 0x08.")
 {
     KiCheckedMode = FALSE;
+    ExAllocatePoolWithTag(PagedPool, 0x40, TEST_TAG);
     RaiseTo(DISPATCH_LEVEL);
     ExAllocatePoolWithTag(PagedPoolCacheAligned, 0x40, TEST_TAG);
 }

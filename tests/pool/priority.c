@@ -109,7 +109,7 @@ static BOOLEAN ColdChangesNothing(const POOL_CASE *Case)
                                                     Sizes[i], TEST_TAG, NormalPoolPriority);
         BOOLEAN Quota;
         Holds &= CHECK_EQ(ExpKindOfAddress(Block), Case->Kind);
-        Holds &= CHECK_EQ(BYTE_OFFSET(Block) == 0, Sizes[i] > POOL_SMALL_LIMIT);
+        Holds &= CHECK_EQ(BYTE_OFFSET(Block) == 0, Sizes[i] > 0xFE0);
         Holds &= CHECK_GE(ExQueryPoolBlockSize(Block, &Quota), Sizes[i]);
         PoolFreeIfAny(Block);
     }

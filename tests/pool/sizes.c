@@ -57,7 +57,7 @@ static BOOLEAN IsInOnePage(ULONG_PTR Address, SIZE_T Bytes)
 
 static BOOLEAN SharesUpToTheLimit(ULONG_PTR Address, SIZE_T Bytes)
 {
-    return (Address % PAGE_SIZE == 0) == (Bytes > POOL_SMALL_LIMIT);
+    return (Address % PAGE_SIZE == 0) == (Bytes > 0xFE0);
 }
 
 static BOOLEAN ObeysAllRules(ULONG_PTR Address, SIZE_T Bytes)
@@ -155,7 +155,7 @@ static BOOLEAN SomeBlockIsNotPageAligned(const POOL_CASE *Case)
 {
     PVOID Blocks[2];
     BOOLEAN Holds = TRUE;
-    for (SIZE_T Bytes = 1; Bytes <= POOL_SMALL_LIMIT; Bytes += 97) {
+    for (SIZE_T Bytes = 1; Bytes <= 0xFE0; Bytes += 97) {
         Blocks[0] = ExAllocatePoolWithTagPriority(Case->Type, Bytes, TEST_TAG, LowPoolPriority);
         Blocks[1] = ExAllocatePoolWithTagPriority(Case->Type, Bytes, TEST_TAG, LowPoolPriority);
         Holds &= CHECK_NE(BYTE_OFFSET(Blocks[0]), 0) && CHECK_NE(BYTE_OFFSET(Blocks[1]), 0);
@@ -194,7 +194,7 @@ TEST(SizesHeaderInFront, "pool/sizes/header-in-front-within-one-page",
 static BOOLEAN BlockSizeIsRounded(const POOL_CASE *Case)
 {
     BOOLEAN Holds = TRUE;
-    for (SIZE_T Bytes = 1; Holds && Bytes <= POOL_SMALL_LIMIT; Bytes += 1 + Bytes / 40) {
+    for (SIZE_T Bytes = 1; Holds && Bytes <= 0xFE0; Bytes += 1 + Bytes / 40) {
         PVOID Block = ExAllocatePoolWithTag(Case->Type, Bytes, TEST_TAG);
         SIZE_T Rounded = (Bytes + sizeof(POOL_HEADER) + 15) & ~(SIZE_T)15;
         Holds &= CHECK_EQ(ExpHeaderOf(Block)->BlockSize * POOL_GRANULE, Rounded);
