@@ -90,7 +90,7 @@ static MON_EDIT_RESULT Type(const CHAR *Bytes)
     return Result;
 }
 
-/* EDIT-1: the row is prompt, window, blanks, and the cursor is at its place. */
+/* EDIT-1: the row is prompt, window, blanks, the cursor is at its place; what fits is all shown. */
 static BOOLEAN ScreenIsRight(VOID)
 {
     CHAR Row[COLUMNS + 1];
@@ -100,7 +100,8 @@ static BOOLEAN ScreenIsRight(VOID)
     memcpy(Row, PROMPT, MARGIN);
     memcpy(Row + MARGIN, Editor.Line + Editor.First, Shown);
     return memcmp(Row, Screen.Row, COLUMNS) == 0 && Screen.Strange == 0 &&
-           Editor.Cursor >= Editor.First && Editor.Cursor - Editor.First <= MON_WINDOW &&
+           (Editor.First == 0 || Editor.Length > MON_WINDOW) && Editor.Cursor >= Editor.First &&
+           Editor.Cursor - Editor.First <= MON_WINDOW &&
            Screen.Column == MARGIN + Editor.Cursor - Editor.First;
 }
 
@@ -176,6 +177,7 @@ TEST(EditKill, "monitor/edit/kills-line-and-word", "EDIT-1")
 TEST(EditSplit, "monitor/edit/unknown-and-broken-sequences-leave-no-text", "EDIT-4")
 {
     CheckKeys("a\033[2~\033[15~\033[[A\033[24;5~\033OP\033[?25h\033[200~b", "ab", 2);
+    CheckKeys("ab\033[D\033[?2Cx\033[2 Cy", "axyb", 3);
     CheckKeys("a\033\033[Db", "ba", 1);
     CheckKeys("a\033[12\033[Db", "ba", 1);
     CheckKeys("ab\033[3\b", "a", 1);
