@@ -1,5 +1,5 @@
 /*
- * wdm_ke.h - IRQL, spin locks, DPCs, dispatcher objects, bug check and time. Part of wdm.h.
+ * wdm_ke.h - IRQL, spin locks, DPCs, bug check and time. Part of wdm.h.
  *
  * IRQL is CR8 (contract 1.1): a driver may read and write CR8 inline, as the WDK's own headers do.
  * These headers call the exported routines for changing it instead, so that checked mode sees a
@@ -164,59 +164,6 @@ VOID NTAPI KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number);
 /* Returns when every DPC that was queued anywhere has run. PASSIVE_LEVEL. DDI wdm. */
 VOID NTAPI KeFlushQueuedDpcs(VOID);
 
-/* ---- dispatcher objects: layouts (contract 1.9) ---------------------------------------------- */
-
-typedef struct _DISPATCHER_HEADER {
-    union {
-        struct {
-            UCHAR Type;
-            UCHAR Signalling;
-            UCHAR Size; /* of the object, in ULONGs */
-            UCHAR Reserved1;
-        };
-        volatile LONG Lock;
-    };
-    volatile LONG SignalState;
-    LIST_ENTRY WaitListHead;
-} DISPATCHER_HEADER, *PDISPATCHER_HEADER;
-_Static_assert(sizeof(DISPATCHER_HEADER) == 0x18 && offsetof(DISPATCHER_HEADER, Size) == 2 &&
-                   offsetof(DISPATCHER_HEADER, WaitListHead) == 8,
-               "driver ABI");
-
-typedef struct _KEVENT {
-    DISPATCHER_HEADER Header;
-} KEVENT, *PKEVENT, *PRKEVENT;
-_Static_assert(sizeof(KEVENT) == 0x18, "driver ABI");
-
-typedef struct _KSEMAPHORE {
-    DISPATCHER_HEADER Header;
-    LONG Limit;
-} KSEMAPHORE, *PKSEMAPHORE, *PRKSEMAPHORE;
-_Static_assert(sizeof(KSEMAPHORE) == 0x20 && offsetof(KSEMAPHORE, Limit) == 0x18, "driver ABI");
-
-typedef struct _KMUTANT {
-    DISPATCHER_HEADER Header;
-    LIST_ENTRY MutantListEntry;
-    struct _KTHREAD *OwnerThread;
-    BOOLEAN Abandoned;
-    UCHAR ApcDisable;
-} KMUTANT, *PKMUTANT, *PRKMUTANT, KMUTEX, *PKMUTEX, *PRKMUTEX;
-_Static_assert(sizeof(KMUTANT) == 0x38 && offsetof(KMUTANT, OwnerThread) == 0x28 &&
-                   offsetof(KMUTANT, ApcDisable) == 0x31,
-               "driver ABI");
-
-typedef struct _KTIMER {
-    DISPATCHER_HEADER Header;
-    ULARGE_INTEGER DueTime;
-    LIST_ENTRY TimerListEntry;
-    struct _KDPC *Dpc;
-    ULONG Processor;
-    ULONG Period; /* milliseconds */
-} KTIMER, *PKTIMER, *PRKTIMER;
-_Static_assert(sizeof(KTIMER) == 0x40 && offsetof(KTIMER, TimerListEntry) == 0x20 &&
-                   offsetof(KTIMER, Dpc) == 0x30 && offsetof(KTIMER, Period) == 0x3C,
-               "driver ABI");
-
 /* ---- bug check ------------------------------------------------------------------------------- */
 
 /*
@@ -266,6 +213,14 @@ FORCEINLINE VOID KeQuerySystemTime(PLARGE_INTEGER CurrentTime)
 {
     CurrentTime->QuadPart = *(volatile LONG64 *)SharedSystemTime;
 }
+
+/*
+ * The same, exact to the counter below: not less than the time as of the last clock interrupt and
+ * less than that of the next. QpcTimeStamp gets the counter's value that goes with it. Any IRQL.
+ * DDI wdm KeQueryInterruptTimePrecise, KeQuerySystemTimePrecise.
+ */
+ULONGLONG NTAPI KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp);
+VOID NTAPI KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime);
 
 /* Clock interrupts since start-up. Any IRQL. DDI wdm KeQueryTickCount. */
 FORCEINLINE VOID KeQueryTickCount(PLARGE_INTEGER TickCount)

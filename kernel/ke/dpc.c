@@ -159,14 +159,18 @@ static VOID KiDrainQueue(PVOID Context)
 }
 
 /*
- * Interrupt 0x2F: DPCs, then threads. It cannot nest: its own level masks it. What is asked for
- * behind the look at the queue brings an interrupt of its own.
+ * Interrupt 0x2F: timers, DPCs, threads. It cannot nest: its own level masks it. What is asked for
+ * behind the look at a queue brings an interrupt of its own.
  */
 static VOID KiDpcInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     UNREFERENCED_PARAMETER(TrapFrame);
     UNREFERENCED_PARAMETER(Context);
+    if (Prcb->TimersDue) {
+        Prcb->TimersDue = FALSE;
+        KiExpireTimers();
+    }
     if (Prcb->DpcDepth != 0) {
         Prcb->InDpc = TRUE;
         KiCallOnStack(KiDrainQueue, Prcb, Prcb->DpcStack);
@@ -175,10 +179,10 @@ static VOID KiDpcInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
     KiDispatchThreads(Prcb);
 }
 
-/* The clock's share: low-importance DPCs wait for one tick at most. */
+/* The clock's share: timers, and low-importance DPCs, which wait for one tick at most. */
 VOID KiRequestDrain(PKPRCB Prcb)
 {
-    if (Prcb->DpcDepth != 0) {
+    if (Prcb->DpcDepth != 0 || Prcb->TimersDue) {
         HalpRequestSoftwareInterrupt(DPC_VECTOR);
     }
 }

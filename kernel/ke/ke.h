@@ -28,6 +28,16 @@ ULONG KiBootWordCount(VOID);
 #define KI_PRIORITIES     32
 #define KI_IDLE_PRIORITY  (-1) /* the idle threads': below every other thread's */
 
+/* What DISPATCHER_HEADER.Type says; public (contract 1.9). */
+enum {
+    KiEventNotificationObject = 0,
+    KiEventSynchronizationObject = 1,
+    KiSemaphoreObject = 5,
+    KiThreadObject = 6,
+    KiTimerNotificationObject = 8,
+    KiTimerSynchronizationObject = 9,
+};
+
 /* NT's numbers. Tarn has no standby or transition: a chosen thread waits in the ready queue. */
 typedef enum _KTHREAD_STATE {
     ThreadInitialized,
@@ -58,8 +68,19 @@ struct _KTHREAD {
     UCHAR NextProcessor; /* whose queue it is in; else where it runs or ran last */
     KAFFINITY Affinity;  /* where it may run now */
     KAFFINITY UserAffinity;
+
+    /* The wait that it is in, or was in last: wait.c. */
+    NTSTATUS WaitStatus; /* what the wait returns */
+    UCHAR WaitReason;
+    KPROCESSOR_MODE WaitMode;
+    BOOLEAN Alertable;
+    BOOLEAN Alerted[MaximumMode];
+    BOOLEAN WaitNext; /* it set something with Wait: its next call waits, at WaitIrql */
+    KIRQL WaitIrql;
+    PKWAIT_BLOCK WaitBlockList;
+    KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS + 1]; /* the last one is the timer's */
+    KTIMER Timer;                                   /* of a wait with a limit */
 };
-#define THREAD_OBJECT_TYPE  6
 #define KI_PRIORITY_DEFAULT 8 /* of system threads (contract 1.9) */
 #define KI_QUANTUM_TICK     3 /* units a clock tick */
 #define KI_QUANTUM          (2 * KI_QUANTUM_TICK)
@@ -98,6 +119,8 @@ struct _KPRCB {
     ULONG ReadySummary;  /* bit p: ReadyQueues[p] is not empty */
     LIST_ENTRY ReadyQueues[KI_PRIORITIES];
     ULONG64 ContextSwitches;
+
+    BOOLEAN TimersDue; /* interrupt 0x2F goes through the timer wheel: timer.c */
 };
 
 struct _KPCR {
@@ -343,6 +366,50 @@ DECLSPEC_NORETURN VOID KiSwitchIsForbidden(VOID);
 /* As KiSwapThread if a better thread is ready here, or the current one may not stay. */
 VOID KiPreemptThread(PKPRCB Prcb, KIRQL Irql);
 
+/* ---- waits (wait.c) -------------------------------------------------------------------------- */
+
+/* What every KeInitializeXxx of a dispatcher object begins with. */
+VOID KiInitializeHeader(PDISPATCHER_HEADER Header, UCHAR Type, SIZE_T Size, LONG State);
+
+/* These two: KiDispatcherLock is held. */
+/* Ends the waits that an object's state lets end; their threads get Increment. */
+VOID KiWakeWaiters(PDISPATCHER_HEADER Object, KPRIORITY Increment);
+/* Ends a waiting thread's wait with Status and makes it ready. */
+VOID KiEndWait(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment);
+
+/*
+ * KiExitDispatcher of a routine with a Wait parameter: if it is TRUE the caller's next call waits.
+ */
+VOID KiEndSignal(ULONG64 Flags, BOOLEAN Wait);
+/*
+ * Alerts a thread: an alertable wait in a mode not below Mode ends with STATUS_ALERTED, the present
+ * one or the next. Returns whether it was alerted in Mode already. <= DISPATCH_LEVEL.
+ */
+BOOLEAN KeAlertThread(PKTHREAD Thread, KPROCESSOR_MODE Mode);
+
+/* ---- time and timers (time.c, timer.c) ------------------------------------------------------- */
+
+#define KI_TIME_INCREMENT 156250 /* 100 ns units in 1/64 s, a clock tick */
+
+/* Guarded by KiDispatcherLock. */
+extern ULONG64 KiTickCount;
+extern ULONG64 KiInterruptTime; /* at the last tick */
+extern ULONG64 KiBootTime;      /* system time when interrupt time was 0 */
+
+VOID KiInitializeTimers(VOID);
+/* All of these: KiDispatcherLock is held. */
+ULONG64 KiPreciseInterruptTime(VOID);
+/* The interrupt time that a Timeout means: a system time, or if negative that long from now. */
+ULONG64 KiComputeDueTime(LONG64 Timeout);
+/* Starts and stops a timer; DueTime lies behind the last tick. */
+VOID KiInsertTimer(PKTIMER Timer, ULONG64 DueTime);
+VOID KiRemoveTimer(PKTIMER Timer);
+/* The clock's question behind each tick: has interrupt 0x2F to look at the wheel? */
+BOOLEAN KiTimersAreDue(VOID);
+
+/* Expires what is due; interrupt 0x2F calls it. */
+VOID KiExpireTimers(VOID);
+
 /* ---- threads (thread.c) ---------------------------------------------------------------------- */
 
 /* What a thread does first; calls the start routine and does not return. */
@@ -353,10 +420,7 @@ VOID KiInitializeThread(PKTHREAD Thread, PVOID StackBase, PVOID StackLimit,
                         KI_SYSTEM_ROUTINE *SystemRoutine, PKSTART_ROUTINE StartRoutine,
                         PVOID StartContext);
 VOID KiStartThread(PKTHREAD Thread);
-/*
- * Ends the current thread. Its memory is no longer used when another processor or thread, holding
- * KiDispatcherLock, sees it Terminated.
- */
+/* Ends the current thread. Its memory is not used any more when a wait for it returns (THRD-2). */
 DECLSPEC_NORETURN VOID KiTerminateThread(VOID);
 /* Makes the code that runs on this processor, on this stack, a thread of its own. Boot only. */
 VOID KiAdoptThread(PKPRCB Prcb, PKTHREAD Thread, PVOID StackBase, PVOID StackLimit);

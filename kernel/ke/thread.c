@@ -2,13 +2,13 @@
  * thread.c - threads: how one begins and ends, its priority and the processors it may run on.
  *
  * This floor allocates no memory: whoever makes a thread brings its KTHREAD and its stack
- * (executive/ps), and takes them back when the thread is Terminated. The two threads that nobody
+ * (executive/ps), and takes them back when the thread has ended. The two threads that nobody
  * makes are the boot thread, which start-up becomes, and the idle threads.
  *
  *   THRD-1  A thread begins at PASSIVE_LEVEL with interrupts on, priority 8 and a full quantum, and
  *           a walk of its stack ends at a return address of 0.
- *   THRD-2  An ending thread is off its stack when another one sees it Terminated under the
- *           dispatcher lock (READY-5).
+ *   THRD-2  When a wait for a thread returns, that thread is off its stack for good: it signals its
+ *           end and leaves under one hold of the dispatcher lock (READY-5).
  *   THRD-3  A priority that a thread was given is its base: boosts wear down to it. 16 and above
  *           are never boosted.
  *   THRD-4  A thread runs only on processors of its Affinity; a change shows at once below
@@ -40,9 +40,11 @@ _Static_assert(sizeof(KSWITCH_FRAME) % 16 == 0, "switch.S saves XMM registers al
 static VOID KiPrepareThread(PKTHREAD Thread, PVOID StackBase, PVOID StackLimit)
 {
     RtlZeroMemory(Thread, sizeof(*Thread));
-    Thread->Header.Type = THREAD_OBJECT_TYPE;
-    Thread->Header.Size = sizeof(KTHREAD) / sizeof(ULONG);
-    InitializeListHead(&Thread->Header.WaitListHead);
+    KiInitializeHeader(&Thread->Header, KiThreadObject, sizeof(*Thread), 0);
+    KeInitializeTimer(&Thread->Timer);
+    Thread->WaitBlock[THREAD_WAIT_OBJECTS].Object = &Thread->Timer;
+    Thread->WaitBlock[THREAD_WAIT_OBJECTS].WaitType = WaitAny;
+    Thread->WaitBlock[THREAD_WAIT_OBJECTS].WaitKey = STATUS_TIMEOUT;
     Thread->StackBase = StackBase;
     Thread->StackLimit = StackLimit;
     Thread->Priority = Thread->BasePriority = KI_PRIORITY_DEFAULT;
@@ -99,6 +101,7 @@ DECLSPEC_NORETURN VOID KiTerminateThread(VOID)
     KiLockDispatcher();
     Thread->State = ThreadTerminated;
     Thread->Header.SignalState = 1;
+    KiWakeWaiters(&Thread->Header, IO_NO_INCREMENT);
     KiSwapThread(KeGetCurrentPrcb(), KiReadIrql());
     __builtin_unreachable();
 }

@@ -9,18 +9,22 @@
  *   TIME-1  Interrupt time grows by KeQueryTimeIncrement() (156,250 = 15.625 ms) at each clock
  *           tick.
  *   TIME-2  System time = boot time from the battery clock + interrupt time.
+ *   TIME-3  Precise time never falls, is not less than the time of the last tick and less than that
+ *           of the next: the time stamp counter fills in, but a tick that comes late waits.
+ *   TIME-4  What a tick changes changes under the dispatcher lock.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/section.h"
 
-#define TIME_INCREMENT  156250 /* 100 ns units in 1/64 s */
 #define SHARED_DATA     ((volatile KUSER_SHARED_DATA *)0xFFFFF78000000000)
 #define NT_BUILD_NUMBER 26100
+#define UNITS_A_SECOND  10000000ULL /* of 100 ns */
 
-static ULONG64 KiBootTime; /* system time when interrupt time was 0 */
-static ULONG64 KiInterruptTime;
-static ULONG64 KiTickCount;
+ULONG64 KiBootTime, KiInterruptTime, KiTickCount;
+
+static ULONG64 KiTickCounter; /* the time stamp counter at the last tick */
+static ULONG64 KiCounterUnit; /* 100 ns a count of it, in units of 2^-64 */
 
 static VOID KiStoreTime(volatile KSYSTEM_TIME *Time, ULONG64 Value)
 {
@@ -39,17 +43,42 @@ static VOID KiClockInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
 {
     PKPRCB Prcb = KeGetCurrentPrcb();
     UNREFERENCED_PARAMETER(Context);
-    KiInterruptTime += TIME_INCREMENT;
+    ULONG64 Flags = KiLockDispatcher();
+    KiInterruptTime += KI_TIME_INCREMENT;
     KiTickCount++;
-    Prcb->ClockTicks++;
+    KiTickCounter = HalpReadTsc();
     KiPublishTime();
+    Prcb->TimersDue |= KiTimersAreDue();
+    KiUnlockDispatcher(Flags);
+    Prcb->ClockTicks++;
     KiRequestDrain(Prcb);
     KiChargeThread(Prcb, (KIRQL)TrapFrame->PreviousIrql);
+}
+
+ULONG64 KiPreciseInterruptTime(VOID)
+{
+    ULONG64 Counts = HalpReadTsc() - KiTickCounter;
+    ULONG64 Passed = (ULONG64)((unsigned __int128)Counts * KiCounterUnit >> 64);
+    return KiInterruptTime + (Passed < KI_TIME_INCREMENT ? Passed : KI_TIME_INCREMENT - 1);
+}
+
+/* 10^7 * 2^64 / frequency; a counter below 10 MHz would not help. */
+static INIT VOID KiMeasureCounter(VOID)
+{
+    ULONG64 Remainder;
+    if (HalpTscHz > UNITS_A_SECOND) {
+        __asm__("divq %4"
+                : "=a"(KiCounterUnit), "=d"(Remainder)
+                : "a"(0ULL), "d"(UNITS_A_SECOND), "r"(HalpTscHz));
+    }
+    KiTickCounter = HalpReadTsc();
 }
 
 INIT VOID KiInitializeTime(VOID)
 {
     KiBootTime = HalpReadRealTimeClock();
+    KiMeasureCounter();
+    KiInitializeTimers();
     SHARED_DATA->NtMajorVersion = 10;
     SHARED_DATA->NtMinorVersion = 0;
     SHARED_DATA->NtBuildNumber = NT_BUILD_NUMBER;
@@ -60,9 +89,26 @@ INIT VOID KiInitializeTime(VOID)
 
 ULONG NTAPI KeQueryTimeIncrement(VOID)
 {
-    return TIME_INCREMENT;
+    return KI_TIME_INCREMENT;
 }
 EXPORT(KeQueryTimeIncrement);
+
+ULONGLONG NTAPI KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp)
+{
+    ULONG64 Flags = KiLockDispatcher();
+    ULONG64 Time = KiPreciseInterruptTime();
+    *QpcTimeStamp = HalpReadTsc();
+    KiUnlockDispatcher(Flags);
+    return Time;
+}
+EXPORT(KeQueryInterruptTimePrecise);
+
+VOID NTAPI KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime)
+{
+    ULONG64 Counter;
+    CurrentTime->QuadPart = (LONGLONG)(KiBootTime + KeQueryInterruptTimePrecise(&Counter));
+}
+EXPORT(KeQuerySystemTimePrecise);
 
 LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency)
 {

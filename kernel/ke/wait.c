@@ -1,0 +1,371 @@
+/*
+ * wait.c - waiting: a thread gives the processor away until an object is signalled.
+ *
+ * Theory. What one can wait for begins with a DISPATCHER_HEADER: a signal state, and a list of the
+ * threads that wait for it. A thread hangs one wait block into the list of each object it waits for
+ * and one into that of its own timer if its wait has a limit, and is then in no ready queue.
+ * Whoever signals an object goes through its list, first come first served, ends the waits that can
+ * end, does to the object what a satisfied wait does (a semaphore counts down, a synchronization
+ * event is cleared), and makes the threads ready. So a signal is handed over: between the signal
+ * and the waiter's return nobody else can take it.
+ *
+ *   WAIT-1  Looking at the objects, deciding to wait, hanging the blocks and leaving the processor
+ *           is one step under the dispatcher lock; so is signalling. No signal falls in between.
+ *   WAIT-2  While an object is signalled, nobody waits for it who could go: SignalState > 0 and a
+ *           waiter in the list means that the waiter waits for all of several objects.
+ *   WAIT-3  A wait for all takes all of its objects in one step or none of them.
+ *   WAIT-4  A thread that is made ready is in no wait list any more and its timer does not run.
+ *   WAIT-5  A thread whose wait ends gets the signaller's increment: its priority becomes base +
+ *           increment, at most 15, if that is more than it has (contract 1.9). Real-time threads
+ *           stay as they are. Each wait costs one unit of quantum, so that a boost wears off also
+ *           of a thread that the clock never meets.
+ *   WAIT-6  Behind a set with Wait the level is DISPATCH_LEVEL until the wait, so nothing runs on
+ *           this processor in between; the wait starts from the level before.
+ */
+#include "kernel/hal/hal.h"
+#include "kernel/ke/ke.h"
+#include "kernel/rtl/section.h"
+
+#define HIGHEST_BOOSTED (LOW_REALTIME_PRIORITY - 1)
+#define TIMER_BLOCK     THREAD_WAIT_OBJECTS /* of the built-in blocks: the timer's */
+
+#define VERIFIER_WAIT_ABOVE_DISPATCH 0x120
+#define VERIFIER_WAIT_AT_DISPATCH    0x121
+#define VERIFIER_TIMEOUT_AT_DISPATCH 0x122
+#define VERIFIER_USER_WAIT_ON_STACK  0x123
+
+VOID KiInitializeHeader(PDISPATCHER_HEADER Header, UCHAR Type, SIZE_T Size, LONG State)
+{
+    Header->Lock = 0;
+    Header->Type = Type;
+    Header->Size = (UCHAR)(Size / sizeof(ULONG));
+    Header->SignalState = State;
+    InitializeListHead(&Header->WaitListHead);
+}
+
+/* ---- objects --------------------------------------------------------------------------------- */
+
+static inline BOOLEAN KiIsSignalled(PDISPATCHER_HEADER Object)
+{
+    return Object->SignalState > 0;
+}
+
+/* What a satisfied wait does to its object; a notification object stays as it is. */
+static inline VOID KiSatisfyObject(PDISPATCHER_HEADER Object)
+{
+    switch (Object->Type) {
+    case KiEventSynchronizationObject:
+    case KiTimerSynchronizationObject: Object->SignalState = 0; break;
+    case KiSemaphoreObject: Object->SignalState--; break;
+    default: break;
+    }
+}
+
+/* TRUE when all that the thread waits for is signalled; its timer's block does not count. */
+static BOOLEAN KiAllAreSignalled(PKWAIT_BLOCK First)
+{
+    for (PKWAIT_BLOCK Block = First; Block != NULL; Block = Block->NextWaitBlock) {
+        if (Block->WaitType == WaitAll && !KiIsSignalled(Block->Object)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static VOID KiSatisfyAll(PKWAIT_BLOCK First)
+{
+    for (PKWAIT_BLOCK Block = First; Block != NULL; Block = Block->NextWaitBlock) {
+        if (Block->WaitType == WaitAll) {
+            KiSatisfyObject(Block->Object);
+        }
+    }
+}
+
+/* ---- the end of a wait ----------------------------------------------------------------------- */
+
+/* WAIT-5. */
+static inline VOID KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
+{
+    KPRIORITY Boosted = Thread->BasePriority + Increment;
+    if (Thread->BasePriority >= LOW_REALTIME_PRIORITY) {
+        return;
+    }
+    if (--Thread->Quantum <= 0) {
+        Thread->Quantum = KI_QUANTUM;
+        Thread->Priority -= Thread->Priority > Thread->BasePriority;
+    }
+    if (Boosted > Thread->Priority) {
+        Thread->Priority = (SCHAR)(Boosted < HIGHEST_BOOSTED ? Boosted : HIGHEST_BOOSTED);
+    }
+}
+
+VOID KiEndWait(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment)
+{
+    for (PKWAIT_BLOCK Block = Thread->WaitBlockList; Block != NULL; Block = Block->NextWaitBlock) {
+        RemoveEntryList(&Block->WaitListEntry);
+    }
+    if (Thread->Timer.Header.Inserted) {
+        KiRemoveTimer(&Thread->Timer);
+    }
+    Thread->WaitStatus = Status;
+    KiBoostThread(Thread, Increment);
+    KiReadyThread(Thread, KiQueueTail);
+}
+
+/* Ends the wait that Block is part of, if its signalled object lets it. */
+static BOOLEAN KiTryToEndWait(PKWAIT_BLOCK Block, KPRIORITY Increment)
+{
+    PKTHREAD Thread = Block->Thread;
+    NTSTATUS Status = STATUS_SUCCESS;
+    if (Block->WaitType == WaitAny) {
+        KiSatisfyObject(Block->Object);
+        Status = Block->WaitKey;
+    } else if (KiAllAreSignalled(Thread->WaitBlockList)) {
+        KiSatisfyAll(Thread->WaitBlockList);
+    } else {
+        return FALSE;
+    }
+    KiEndWait(Thread, Status, Increment);
+    return TRUE;
+}
+
+/*
+ * Kept is the last block that stays: those of a thread whose wait ends go away together, but a
+ * thread that stays has all of its blocks stay, since signal states only fall on the way.
+ */
+VOID KiWakeWaiters(PDISPATCHER_HEADER Object, KPRIORITY Increment)
+{
+    PLIST_ENTRY Kept = &Object->WaitListHead;
+    while (Kept->Flink != &Object->WaitListHead && KiIsSignalled(Object)) {
+        PKWAIT_BLOCK Block = CONTAINING_RECORD(Kept->Flink, KWAIT_BLOCK, WaitListEntry);
+        if (!KiTryToEndWait(Block, Increment)) {
+            Kept = Kept->Flink;
+        }
+    }
+}
+
+VOID KiEndSignal(ULONG64 Flags, BOOLEAN Wait)
+{
+    if (Wait) {
+        PKTHREAD Thread = KeGetCurrentThread();
+        Thread->WaitNext = TRUE;
+        Thread->WaitIrql = KiReadIrql();
+        KiWriteIrql(DISPATCH_LEVEL);
+    }
+    KiExitDispatcher(Flags);
+}
+
+BOOLEAN KeAlertThread(PKTHREAD Thread, KPROCESSOR_MODE Mode)
+{
+    ULONG64 Flags = KiLockDispatcher();
+    BOOLEAN OldAlerted = Thread->Alerted[(UCHAR)Mode];
+    if (Thread->State == ThreadWaiting && Thread->Alertable && Mode <= Thread->WaitMode) {
+        KiEndWait(Thread, STATUS_ALERTED, IO_NO_INCREMENT);
+    } else {
+        Thread->Alerted[(UCHAR)Mode] = TRUE;
+    }
+    KiExitDispatcher(Flags);
+    return OldAlerted;
+}
+
+/* ---- the wait -------------------------------------------------------------------------------- */
+
+/* What the waits have in common. */
+typedef struct _KI_WAIT {
+    PLARGE_INTEGER Timeout;
+    ULONG64 DueTime; /* interrupt time, if Timeout is neither NULL nor 0 */
+    KWAIT_REASON Reason;
+    KPROCESSOR_MODE Mode;
+    BOOLEAN Alertable;
+    KIRQL Irql; /* at which the thread waits */
+} KI_WAIT, *PKI_WAIT;
+
+static __attribute__((noinline, cold)) VOID KiWaitViolation(ULONG_PTR Code, const KIRQL *Irql,
+                                                            PVOID Object, PLARGE_INTEGER Timeout)
+{
+    KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, Code, (ULONG_PTR)Irql, (ULONG_PTR)Object,
+                 (ULONG_PTR)Timeout);
+}
+
+/* Checked mode, at the beginning of each wait for one object. */
+static VOID KiCheckWait(PVOID Object, const KI_WAIT *Wait)
+{
+    PKTHREAD Thread = KeGetCurrentThread();
+    BOOLEAN Poll = Wait->Timeout != NULL && Wait->Timeout->QuadPart == 0;
+    if (Wait->Irql > DISPATCH_LEVEL) {
+        KiWaitViolation(VERIFIER_WAIT_ABOVE_DISPATCH, &Wait->Irql, Object, Wait->Timeout);
+    }
+    if (Wait->Irql == DISPATCH_LEVEL && !Poll) {
+        if (KeGetCurrentPrcb()->InDpc) {
+            KiSwitchIsForbidden();
+        }
+        KiWaitViolation(Wait->Timeout == NULL ? VERIFIER_WAIT_AT_DISPATCH
+                                              : VERIFIER_TIMEOUT_AT_DISPATCH,
+                        &Wait->Irql, Object, Wait->Timeout);
+    }
+    if (Wait->Mode != KernelMode && Object >= Thread->StackLimit && Object < Thread->StackBase) {
+        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_USER_WAIT_ON_STACK,
+                     (ULONG_PTR)Object, 0, 0);
+    }
+}
+
+/* The level at which the current thread waits: behind a set with Wait, the one before (WAIT-6). */
+static inline KIRQL KiWaitLevel(PKTHREAD Thread)
+{
+    return Thread->WaitNext ? Thread->WaitIrql : KiReadIrql();
+}
+
+/* Takes the lock, and note of the time at which a wait with a limit ends. */
+static inline ULONG64 KiEnterWait(PKTHREAD Thread, PKI_WAIT Wait)
+{
+    ULONG64 Flags = KiLockDispatcher();
+    if (Thread->WaitNext) {
+        Thread->WaitNext = FALSE;
+        KiWriteIrql(Wait->Irql); /* means nothing yet: interrupts are off */
+    }
+    if (Wait->Timeout != NULL && Wait->Timeout->QuadPart != 0) {
+        Wait->DueTime = KiComputeDueTime(Wait->Timeout->QuadPart);
+    }
+    return Flags;
+}
+
+static inline BOOLEAN KiIsAlerted(PKTHREAD Thread, const KI_WAIT *Wait)
+{
+    for (KPROCESSOR_MODE Mode = KernelMode; Wait->Alertable && Mode <= Wait->Mode; Mode++) {
+        if (Thread->Alerted[(UCHAR)Mode]) {
+            Thread->Alerted[(UCHAR)Mode] = FALSE;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static inline VOID KiHangBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PKWAIT_BLOCK Next)
+{
+    Block->Thread = Thread;
+    Block->NextWaitBlock = Next;
+    InsertTailList(&((PDISPATCHER_HEADER)Block->Object)->WaitListHead, &Block->WaitListEntry);
+}
+
+/*
+ * What the thread wants is not signalled: it waits, unless it is alerted or its time is up, and
+ * returns the result. The blocks say which objects.
+ */
+static NTSTATUS KiBlockThread(PKTHREAD Thread, const KI_WAIT *Wait, PKWAIT_BLOCK Blocks,
+                              ULONG Count)
+{
+    PKWAIT_BLOCK TimerBlock = NULL;
+    if (KiIsAlerted(Thread, Wait)) {
+        return STATUS_ALERTED;
+    }
+    if (Wait->Timeout != NULL) {
+        if (Wait->Timeout->QuadPart == 0 || Wait->DueTime <= KiInterruptTime) {
+            return STATUS_TIMEOUT;
+        }
+        TimerBlock = &Thread->WaitBlock[TIMER_BLOCK];
+        KiInsertTimer(&Thread->Timer, Wait->DueTime);
+        KiHangBlock(TimerBlock, Thread, NULL);
+    }
+    for (ULONG i = 0; i < Count; i++) {
+        KiHangBlock(&Blocks[i], Thread, i + 1 < Count ? &Blocks[i + 1] : TimerBlock);
+    }
+    Thread->WaitBlockList = Count == 0 ? TimerBlock : Blocks;
+    Thread->WaitReason = (UCHAR)Wait->Reason;
+    Thread->WaitMode = Wait->Mode;
+    Thread->Alertable = Wait->Alertable;
+    Thread->State = ThreadWaiting;
+    KiSwapThread(KeGetCurrentPrcb(), Wait->Irql);
+    return Thread->WaitStatus;
+}
+
+NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason,
+                                     KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
+                                     PLARGE_INTEGER Timeout)
+{
+    PKTHREAD Thread = KeGetCurrentThread();
+    PKWAIT_BLOCK Block = &Thread->WaitBlock[0];
+    KI_WAIT Wait = {Timeout, 0, WaitReason, WaitMode, Alertable, KiWaitLevel(Thread)};
+    NTSTATUS Status = STATUS_SUCCESS;
+    if (KiCheckedMode) {
+        KiCheckWait(Object, &Wait);
+    }
+    ULONG64 Flags = KiEnterWait(Thread, &Wait);
+    if (KiIsSignalled(Object)) {
+        KiSatisfyObject(Object);
+    } else {
+        Block->Object = Object;
+        Block->WaitType = WaitAny;
+        Block->WaitKey = 0;
+        Status = KiBlockThread(Thread, &Wait, Block, 1);
+    }
+    KiExitDispatcher(Flags);
+    return Status;
+}
+EXPORT(KeWaitForSingleObject);
+
+/* Satisfies a wait that can be without waiting; STATUS_PENDING when it cannot. */
+static NTSTATUS KiTryObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType)
+{
+    for (ULONG i = 0; i < Count; i++) {
+        BOOLEAN Signalled = KiIsSignalled(Object[i]);
+        if (WaitType == WaitAny && Signalled) {
+            KiSatisfyObject(Object[i]);
+            return STATUS_WAIT_0 + (NTSTATUS)i;
+        }
+        if (WaitType == WaitAll && !Signalled) {
+            return STATUS_PENDING;
+        }
+    }
+    for (ULONG i = 0; WaitType == WaitAll && i < Count; i++) {
+        KiSatisfyObject(Object[i]);
+    }
+    return WaitType == WaitAll ? STATUS_SUCCESS : STATUS_PENDING;
+}
+
+NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType,
+                                        KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode,
+                                        BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+                                        PKWAIT_BLOCK WaitBlockArray)
+{
+    PKTHREAD Thread = KeGetCurrentThread();
+    PKWAIT_BLOCK Blocks = WaitBlockArray != NULL ? WaitBlockArray : Thread->WaitBlock;
+    KI_WAIT Wait = {Timeout, 0, WaitReason, WaitMode, Alertable, KiWaitLevel(Thread)};
+    if (Count > (WaitBlockArray != NULL ? MAXIMUM_WAIT_OBJECTS : THREAD_WAIT_OBJECTS)) {
+        KeBugCheck(MAXIMUM_WAIT_OBJECTS_EXCEEDED);
+    }
+    for (ULONG i = 0; KiCheckedMode && i < Count; i++) {
+        KiCheckWait(Object[i], &Wait);
+    }
+    ULONG64 Flags = KiEnterWait(Thread, &Wait);
+    NTSTATUS Status = KiTryObjects(Count, Object, WaitType);
+    if (Status == STATUS_PENDING) {
+        for (ULONG i = 0; i < Count; i++) {
+            Blocks[i].Object = Object[i];
+            Blocks[i].WaitType = (UCHAR)WaitType;
+            Blocks[i].WaitKey = (USHORT)i;
+        }
+        Status = KiBlockThread(Thread, &Wait, Blocks, Count);
+    }
+    KiExitDispatcher(Flags);
+    return Status;
+}
+EXPORT(KeWaitForMultipleObjects);
+
+NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
+                                      PLARGE_INTEGER Interval)
+{
+    PKTHREAD Thread = KeGetCurrentThread();
+    KI_WAIT Wait = {Interval, 0, DelayExecution, WaitMode, Alertable, KiWaitLevel(Thread)};
+    if (Interval->QuadPart == 0) {
+        ZwYieldExecution();
+        return STATUS_SUCCESS;
+    }
+    if (KiCheckedMode) {
+        KiCheckWait(&Thread->Timer, &Wait);
+    }
+    ULONG64 Flags = KiEnterWait(Thread, &Wait);
+    NTSTATUS Status = KiBlockThread(Thread, &Wait, NULL, 0);
+    KiExitDispatcher(Flags);
+    return Status == STATUS_TIMEOUT ? STATUS_SUCCESS : Status;
+}
+EXPORT(KeDelayExecutionThread);
