@@ -56,19 +56,9 @@ VOID TestTick(VOID)
     HalpRequestSoftwareInterrupt(CLOCK_VECTOR);
 }
 
-static BOOLEAN TestHasEnded(PKTHREAD Thread)
-{
-    ULONG64 Flags = KiLockDispatcher();
-    BOOLEAN Ended = Thread->State == ThreadTerminated;
-    KiUnlockDispatcher(Flags);
-    return Ended;
-}
-
 VOID TestJoinThread(PKTHREAD Thread)
 {
-    while (!TestHasEnded(Thread)) {
-        ZwYieldExecution();
-    }
+    KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
     MiFreeKernelStack(Thread->StackBase);
     TestThreadInUse[Thread - TestThreads] = FALSE;
 }
