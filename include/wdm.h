@@ -8,9 +8,9 @@
  *
  * The parts: wdm_ke.h IRQL, locks, DPCs, bug check, time; wdm_thread.h threads, priorities,
  * processors; wdm_wait.h events, timers, waits; wdm_ex.h pools; wdm_mm.h memory and MDLs;
- * wdm_rtl.h memory blocks, lists, bitmaps; wdm_string.h strings; wdm_dbg.h printing;
- * wdm_hal.h interlocked operations, ports and registers; wdm_seh.h exceptions; wdm_work.h work
- * items.
+ * wdm_rtl.h memory blocks, lists, bitmaps; wdm_list.h interlocked lists; wdm_string.h strings;
+ * wdm_dbg.h printing; wdm_hal.h interlocked operations, ports and registers; wdm_seh.h exceptions;
+ * wdm_work.h work items.
  */
 #pragma once
 
@@ -25,6 +25,7 @@
 #include <wdm_seh.h>
 #include <wdm_mm.h>
 #include <wdm_rtl.h>
+#include <wdm_list.h>
 #include <wdm_string.h>
 #include <wdm_dbg.h>
 #include <wdm_work.h>

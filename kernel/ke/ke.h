@@ -197,6 +197,8 @@ BOOLEAN KiDispatchException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
 DECLSPEC_NORETURN VOID KiStopUnhandled(const EXCEPTION_RECORD *Record, PKTRAP_FRAME Frame);
 /* ExRaiseStatus at any IRQL, laid at the door of Address. */
 DECLSPEC_NORETURN VOID KiRaiseStatus(NTSTATUS Status, PVOID Address);
+/* TRUE: a page fault that belongs to the pop of a sequenced list, which begins anew (slist.c). */
+BOOLEAN KiResumeSListPop(PKTRAP_FRAME Frame);
 
 /* A handler of an interrupt vector (0x20..0xFF); runs at IRQL vector>>4 with interrupts enabled. */
 typedef VOID KI_INTERRUPT_ROUTINE(PKTRAP_FRAME TrapFrame, PVOID Context);

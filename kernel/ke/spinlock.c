@@ -18,11 +18,9 @@
  *           lock, 0).
  *   SPIN-4  Queued waiters get the lock in the order in which they came.
  */
-#include "kernel/ke/ke.h"
+#include "kernel/ke/spin.h"
 #include "kernel/rtl/section.h"
 
-#define LOCK_FREE     0
-#define LOCK_HELD     1
 #define QUEUE_WAITING 1
 #define QUEUE_OWNER   2
 #define QUEUE_BITS    3
@@ -37,27 +35,13 @@ static __attribute__((noinline, cold)) VOID KiLockViolation(ULONG_PTR Rule, cons
     KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, Rule, KiReadIrql(), (ULONG_PTR)Lock, 0);
 }
 
-static __attribute__((noinline, cold)) VOID KiOwnerViolation(ULONG Code, PKSPIN_LOCK Lock,
-                                                             PVOID Caller)
+__attribute__((noinline, cold)) VOID KiOwnerViolation(ULONG Code, PKSPIN_LOCK Lock, PVOID Caller)
 {
     KeBugCheckEx(Code, (ULONG_PTR)Lock, *Lock, KiReadIrql(), (ULONG_PTR)Caller);
 }
 
-/* What the lock word holds while this processor owns it in checked mode. */
-static inline ULONG_PTR KiLockOwner(VOID)
-{
-    return (ULONG_PTR)KeGetCurrentPrcb()->CurrentThread | LOCK_HELD;
-}
-
-static inline BOOLEAN KiTryLock(PKSPIN_LOCK Lock, ULONG_PTR Owner)
-{
-    ULONG_PTR Expected = LOCK_FREE;
-    return __atomic_compare_exchange_n(Lock, &Expected, Owner, FALSE, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
-}
-
 /* Spins on a plain read, so that waiting does not take the cache line away from the owner. */
-static __attribute__((noinline)) VOID KiSpin(PKSPIN_LOCK Lock, ULONG_PTR Owner, PVOID Caller)
+__attribute__((noinline)) VOID KiSpin(PKSPIN_LOCK Lock, ULONG_PTR Owner, PVOID Caller)
 {
     do {
         if (KiCheckedMode && *Lock == Owner) {
@@ -70,22 +54,6 @@ static __attribute__((noinline)) VOID KiSpin(PKSPIN_LOCK Lock, ULONG_PTR Owner, 
             __asm__ volatile("pause");
         }
     } while (!KiTryLock(Lock, Owner));
-}
-
-static inline VOID KiLock(PKSPIN_LOCK Lock, PVOID Caller)
-{
-    ULONG_PTR Owner = KiCheckedMode ? KiLockOwner() : LOCK_HELD;
-    if (!KiTryLock(Lock, Owner)) {
-        KiSpin(Lock, Owner, Caller);
-    }
-}
-
-static inline VOID KiUnlock(PKSPIN_LOCK Lock, PVOID Caller)
-{
-    if (KiCheckedMode && *Lock != KiLockOwner()) {
-        KiOwnerViolation(SPIN_LOCK_NOT_OWNED, Lock, Caller);
-    }
-    __atomic_store_n(Lock, LOCK_FREE, __ATOMIC_RELEASE);
 }
 
 VOID NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock)

@@ -88,6 +88,9 @@ static VOID KiDispatchPageFault(PKTRAP_FRAME Frame)
 {
     PVOID Address = (PVOID)Frame->FaultAddress;
     NTSTATUS Status = STATUS_ACCESS_VIOLATION;
+    if (KiResumeSListPop(Frame)) {
+        return;
+    }
     KiEnableAsBefore(Frame);
     if (KiPageFaultRoutine != NULL) {
         Status = KiPageFaultRoutine(Frame->ErrorCode, Address, Frame);
