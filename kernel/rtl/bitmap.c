@@ -42,18 +42,40 @@ static ULONG RtlpRunEnd(const RTL_BITMAP *BitMap, ULONG Start, ULONG Count)
 /* The first bit in [Start, End) whose value is Value; End when there is none. */
 static ULONG RtlpFindBit(const RTL_BITMAP *BitMap, ULONG Start, ULONG End, BOOLEAN Value)
 {
-    ULONG Flip = Value ? 0 : MAXULONG;
-    for (ULONG Bit = Start; Bit < End; Bit = RtlpNextWord(Bit, End)) {
-        ULONG Found = (BitMap->Buffer[Bit / WORD_BITS] ^ Flip) & RtlpWordMask(Bit, End);
-        if (Found != 0) {
-            return (Bit & ~(ULONG)(WORD_BITS - 1)) + (ULONG)__builtin_ctz(Found);
-        }
+    if (Start >= End) {
+        return End;
     }
-    return End;
+    ULONG Flip = Value ? 0 : MAXULONG;
+    ULONG Word = Start / WORD_BITS, Last = (End - 1) / WORD_BITS;
+    ULONG Wanted = (BitMap->Buffer[Word] ^ Flip) & (MAXULONG << Start % WORD_BITS);
+    while (Wanted == 0) {
+        if (Word == Last) {
+            return End;
+        }
+        Wanted = BitMap->Buffer[++Word] ^ Flip;
+    }
+    ULONG Found = Word * WORD_BITS + (ULONG)__builtin_ctz(Wanted);
+    return Found < End ? Found : End; /* bits behind End may have any value */
+}
+
+static inline VOID RtlpWriteBit(PRTL_BITMAP BitMap, ULONG Bit, BOOLEAN Value)
+{
+    if (Bit >= BitMap->SizeOfBitMap) {
+        return;
+    }
+    if (Value) {
+        BitMap->Buffer[Bit / WORD_BITS] |= 1U << Bit % WORD_BITS;
+    } else {
+        BitMap->Buffer[Bit / WORD_BITS] &= ~(1U << Bit % WORD_BITS);
+    }
 }
 
 static VOID RtlpWriteBits(PRTL_BITMAP BitMap, ULONG Start, ULONG Count, BOOLEAN Value)
 {
+    if (Count == 1) { /* most runs are: pages come one by one */
+        RtlpWriteBit(BitMap, Start, Value);
+        return;
+    }
     ULONG End = RtlpRunEnd(BitMap, Start, Count);
     for (ULONG Bit = Start; Bit < End; Bit = RtlpNextWord(Bit, End)) {
         ULONG Mask = RtlpWordMask(Bit, End);
@@ -84,7 +106,7 @@ static ULONG RtlpFindRun(const RTL_BITMAP *BitMap, ULONG Count, ULONG Start, ULO
         if (Bit > Last) {
             break;
         }
-        ULONG End = RtlpFindBit(BitMap, Bit, Bit + Count, !Value);
+        ULONG End = Count == 1 ? Bit + 1 : RtlpFindBit(BitMap, Bit, Bit + Count, !Value);
         if (End == Bit + Count) {
             return Bit;
         }
@@ -145,19 +167,20 @@ EXPORT(RtlSetAllBits);
 
 VOID NTAPI RtlClearBit(PRTL_BITMAP BitMapHeader, ULONG BitNumber)
 {
-    RtlpWriteBits(BitMapHeader, BitNumber, 1, FALSE);
+    RtlpWriteBit(BitMapHeader, BitNumber, FALSE);
 }
 EXPORT(RtlClearBit);
 
 VOID NTAPI RtlSetBit(PRTL_BITMAP BitMapHeader, ULONG BitNumber)
 {
-    RtlpWriteBits(BitMapHeader, BitNumber, 1, TRUE);
+    RtlpWriteBit(BitMapHeader, BitNumber, TRUE);
 }
 EXPORT(RtlSetBit);
 
 BOOLEAN NTAPI RtlTestBit(const RTL_BITMAP *BitMapHeader, ULONG BitNumber)
 {
-    return RtlpAreBits(BitMapHeader, BitNumber, 1, TRUE);
+    return BitNumber < BitMapHeader->SizeOfBitMap &&
+           (BitMapHeader->Buffer[BitNumber / WORD_BITS] >> BitNumber % WORD_BITS & 1);
 }
 EXPORT(RtlTestBit);
 
