@@ -1,6 +1,6 @@
 /*
  * processor_command.c - what processors there are and what they do: lines of the greeting,
- * `!cpuinfo`, `!pcr` and `!running`.
+ * `!cpuinfo` and `!pcr`.
  */
 #include <cpuid.h>
 #include "kernel/ke/ke.h"
@@ -91,7 +91,7 @@ static VOID CpuInfoCommand(const CHAR *Arguments)
 }
 MONITOR_COMMAND("!cpuinfo", "!cpuinfo", "the processor's kind and features", CpuInfoCommand);
 
-/* ---- !pcr, !running -------------------------------------------------------------------------- */
+/* ---- !pcr ------------------------------------------------------------------------------------ */
 
 #define PCR_USAGE "!pcr [PROCESSOR]"
 
@@ -120,16 +120,3 @@ static VOID PcrCommand(const CHAR *Arguments)
              Prcb->InterruptCount, Prcb->ClockTicks, KiSpuriousInterrupts);
 }
 MONITOR_COMMAND("!pcr", PCR_USAGE, "a processor's control region and counters", PcrCommand);
-
-static VOID RunningCommand(const CHAR *Arguments)
-{
-    PKPRCB Prcb;
-    UNREFERENCED_PARAMETER(Arguments);
-    DbgPrint("      Prcb             Current          IRQL\n");
-    for (ULONG Number = 0; (Prcb = KiFindPrcb(Number)) != NULL; Number++) {
-        BOOLEAN Here = Prcb == KeGetCurrentPrcb();
-        DbgPrint("%4lu  %p %p %s\n", Number, Prcb, Prcb->CurrentThread,
-                 Here ? KiIrqlName(KiReadIrql()) : "(another processor)");
-    }
-}
-MONITOR_COMMAND("!running", "!running", "the running threads and their levels", RunningCommand);

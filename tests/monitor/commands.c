@@ -4,6 +4,7 @@
  */
 #include "kernel/ke/ke.h"
 #include "monitor/monitor.h"
+#include "tests/ke/threads.h"
 #include "tests/rtl/text_check.h"
 
 #define TAG 'tnoM'
@@ -115,7 +116,7 @@ TEST(CommandsParse, "monitor/commands/arguments-without-blanks-around", "")
     CheckParsed("   ", "", "");
 }
 
-static VOID NothingDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+static VOID NTAPI NothingDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
 {
     UNREFERENCED_PARAMETER(Dpc);
     UNREFERENCED_PARAMETER(Context);
@@ -129,8 +130,8 @@ TEST(CommandsDispatch, "monitor/commands/irql-and-dpcs-at-dispatch-level", "")
     static KDPC First, Second;
     KI_WAITING_DPC Waiting[1];
     KIRQL Old;
-    KeInitializeDpc(&First, (PKDEFERRED_ROUTINE)NothingDpc, NULL);
-    KeInitializeDpc(&Second, (PKDEFERRED_ROUTINE)NothingDpc, NULL);
+    KeInitializeDpc(&First, NothingDpc, NULL);
+    KeInitializeDpc(&Second, NothingDpc, NULL);
     KeSetImportanceDpc(&Second, HighImportance);
     KeRaiseIrql(DISPATCH_LEVEL, &Old);
     ULONG Before = KiQueryDpcs(KeGetCurrentPrcb(), Waiting, 1);
@@ -142,6 +143,42 @@ TEST(CommandsDispatch, "monitor/commands/irql-and-dpcs-at-dispatch-level", "")
     MonExecute("!dpcs");
     KeLowerIrql(Old);
     CHECK_EQ(KiQueryDpcs(KeGetCurrentPrcb(), Waiting, 1), Before);
+}
+
+static KEVENT Gate;
+
+static VOID NTAPI PassGate(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    KeWaitForSingleObject(&Gate, Executive, KernelMode, FALSE, NULL);
+}
+
+static VOID ShowThread(PKTHREAD Thread)
+{
+    CHAR Line[64];
+    _snprintf(Line, sizeof(Line), "!thread %p", Thread);
+    MonExecute(Line);
+}
+
+/* As above. At DISPATCH_LEVEL no thread gets the processor: one waits, two stay ready. */
+TEST(CommandsThreads, "monitor/commands/threads-at-dispatch-level", "")
+{
+    KIRQL Old;
+    KeInitializeEvent(&Gate, NotificationEvent, FALSE);
+    PKTHREAD Waiting = TestStartThread(PassGate, NULL, 12);
+    PKTHREAD Low = TestCreateThread(PassGate, NULL, 9);
+    PKTHREAD High = TestCreateThread(PassGate, NULL, 10);
+    KeRaiseIrql(DISPATCH_LEVEL, &Old);
+    KiStartThread(Low);
+    KiStartThread(High);
+    MonExecute("!ready");
+    ShowThread(Low);
+    ShowThread(Waiting);
+    KeLowerIrql(Old);
+    KeSetEvent(&Gate, IO_NO_INCREMENT, FALSE);
+    TestJoinThread(Waiting);
+    TestJoinThread(Low);
+    TestJoinThread(High);
 }
 
 static VOID Dump(PVOID Address)
