@@ -6,6 +6,7 @@
  * it is described all the same. Nothing here changes from one run to the next under --icount.
  */
 #include "boot/boot.h"
+#include "kernel/hal/acpi.h"
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/section.h"
@@ -19,7 +20,6 @@ static struct {
     const CHAR *Road;
     ULONG64 UsableBytes;
     ULONG Ranges;
-    ULONG64 AcpiRsdp;
 } BlMachine;
 
 static VOID BlPrintBeginning(VOID)
@@ -32,7 +32,6 @@ static VOID BlPrintBeginning(VOID)
 INIT VOID BlBeginGreeting(const BOOT_INFORMATION *Information)
 {
     BlMachine.Road = Information->Road;
-    BlMachine.AcpiRsdp = Information->AcpiRsdp;
     BlMachine.Ranges = Information->RangeCount;
     for (ULONG i = 0; i < Information->RangeCount; i++) {
         const BOOT_MEMORY_RANGE *Range = &Information->Ranges[i];
@@ -61,9 +60,9 @@ static VOID BlPrintRest(VOID)
     KiPrintProcessor();
     BlPrintMemory();
     HalpPrintDevices();
-    if (BlMachine.AcpiRsdp != 0) {
-        DbgPrint("ACPI: root pointer at %I64x\n", BlMachine.AcpiRsdp);
-    }
+    DbgPrint("ACPI: processors %lu (%lu in use), I/O APICs %lu, NUMA nodes %lu, HPET %I64x\n",
+             HalpMachine.ProcessorCount, KeNumberProcessors, HalpMachine.IoApicCount,
+             HalpMachine.NodeCount, HalpMachine.Hpet);
     DbgPrint("tests: %u in the quick suite, %u in all, %u crash tests, %u benches\n",
              TestCount("*"), (ULONG)(TestTableEnd - TestTable), (ULONG)(CrashTableEnd - CrashTable),
              (ULONG)(BenchTableEnd - BenchTable));

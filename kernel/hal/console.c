@@ -3,7 +3,8 @@
  *
  * Output is polled and may be used at any IRQL and inside a bug check: interrupts are off while a
  * text goes out, so that two texts never mix on one processor. Input comes by interrupt into a
- * ring; its reader may sleep in HLT. Chip: a 16550 (data sheet National PC16550D), 115200 8N1.
+ * ring; a DPC then wakes the thread that waits for it. Chip: a 16550 (data sheet National
+ * PC16550D), 115200 8N1.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -28,6 +29,8 @@
 static UCHAR HalpRing[RING_SIZE];
 static volatile ULONG HalpRingHead, HalpRingTail; /* written by the interrupt, by the reader */
 static volatile LONG HalpBreaks;                  /* Ctrl-C's in the ring */
+static KDPC HalpInputDpc;
+static KEVENT HalpInputEvent; /* set when bytes came since the reader last waited */
 ULONG HalpConsoleOverruns;
 
 VOID HalpInitializeConsole(VOID)
@@ -77,10 +80,23 @@ static VOID HalpConsoleInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
         HalpRingHead++;
         InterlockedExchangeAdd(&HalpBreaks, Byte == CTRL_C);
     }
+    KeInsertQueueDpc(&HalpInputDpc, NULL, NULL);
+}
+
+static VOID NTAPI HalpAnnounceInput(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    UNREFERENCED_PARAMETER(Dpc);
+    UNREFERENCED_PARAMETER(Context);
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+    /* No boost: what is typed at the prompt runs at the priority that it has elsewhere. */
+    KeSetEvent(&HalpInputEvent, IO_NO_INCREMENT, FALSE);
 }
 
 VOID HalpEnableConsoleInput(VOID)
 {
+    KeInitializeDpc(&HalpInputDpc, HalpAnnounceInput, NULL);
+    KeInitializeEvent(&HalpInputEvent, SynchronizationEvent, FALSE);
     KiConnectVector(COM1_VECTOR, HalpConsoleInterrupt, NULL);
     HalpRouteIsaInterrupt(COM1_LINE, COM1_VECTOR);
     HalpOut8(COM1 + UART_IER, 0x01); /* data available */
@@ -100,12 +116,9 @@ INT HalpConsoleRead(VOID)
 UCHAR HalpConsoleWait(VOID)
 {
     INT Byte;
-    ULONG64 Flags = KiDisableInterrupts();
     while ((Byte = HalpConsoleRead()) < 0) {
-        /* Interrupts come in after the hlt, not before it: none that arrives now is slept over. */
-        __asm__ volatile("sti; hlt; cli" : : : "memory");
+        KeWaitForSingleObject(&HalpInputEvent, UserRequest, KernelMode, FALSE, NULL);
     }
-    KiRestoreInterrupts(Flags);
     return (UCHAR)Byte;
 }
 

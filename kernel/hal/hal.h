@@ -37,7 +37,7 @@ VOID HalpEnableConsoleInput(VOID);                      /* input by interrupt fr
 VOID HalpConsoleWrite(const CHAR *Text, SIZE_T Length); /* any IRQL, also inside a bug check */
 /* The next typed byte, or -1. Any IRQL. */
 INT HalpConsoleRead(VOID);
-/* Waits for the next typed byte; the processor halts meanwhile. Below the console's IRQL (3). */
+/* Waits for the next typed byte; other threads run meanwhile. One thread; <= APC_LEVEL. */
 UCHAR HalpConsoleWait(VOID);
 /* TRUE while a Ctrl-C is among the typed bytes that nobody has read yet. Any IRQL. */
 BOOLEAN HalpConsoleInterrupted(VOID);
