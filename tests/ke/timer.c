@@ -36,12 +36,12 @@ static NTSTATUS Poll(PVOID Object)
     return KeWaitForSingleObject(Object, Executive, KernelMode, FALSE, &Zero);
 }
 
-/* Spins until the clock interrupt has come Count times more; legal at DISPATCH_LEVEL. */
-static VOID SpinTicks(ULONG64 Count)
+/* Lets Count ticks pass without waiting for them; legal at DISPATCH_LEVEL. */
+static VOID PassTicks(ULONG64 Count)
 {
     ULONG64 Until = KeQueryInterruptTime() + Count * TICK;
     while (KeQueryInterruptTime() < Until) {
-        YieldProcessor();
+        TestTick();
     }
 }
 
@@ -115,7 +115,7 @@ TEST(TimerDpc, "timer/queues-its-dpc-once", "contract 1.9: timers")
     SetIn(&TestTimer, -1, &TestDpc);
     CHECK_STATUS(WaitFor(&TestEvent), STATUS_SUCCESS);
     CHECK_EQ(KeReadStateTimer(&TestTimer), TRUE);
-    SpinTicks(2);
+    PassTicks(2);
     CHECK_EQ(DpcRuns, 1);
 }
 
@@ -146,7 +146,7 @@ TEST(TimerHeldBack, "timer/expires-when-the-level-drops", "TIMR-3: 0x2F held bac
     Prepare(NotificationTimer, 1);
     KIRQL Old = KeRaiseIrqlToDpcLevel();
     SetIn(&TestTimer, -1, &TestDpc);
-    SpinTicks(3);
+    PassTicks(3);
     CHECK_EQ(KeReadStateTimer(&TestTimer), FALSE);
     KeLowerIrql(Old);
     CHECK_EQ(KeReadStateTimer(&TestTimer), TRUE);
@@ -195,7 +195,7 @@ TEST(TimerCancel, "timer/a-cancelled-one-does-not-expire", "contract 1.9: KeCanc
     SetIn(&TestTimer, -TICK, &TestDpc);
     CHECK_EQ(KeCancelTimer(&TestTimer), TRUE);
     CHECK_EQ(KeCancelTimer(&TestTimer), FALSE);
-    SpinTicks(3);
+    PassTicks(3);
     CHECK_EQ(KeReadStateTimer(&TestTimer), FALSE);
     CHECK_EQ(DpcRuns, 0);
 }
@@ -248,7 +248,7 @@ TEST(TimerPeriodicCancel, "timer/cancelling-a-periodic-one-always-says-true",
     CHECK_EQ(KeCancelTimer(&TestTimer), TRUE);
     CHECK_EQ(KeCancelTimer(&TestTimer), TRUE);
     ULONG Runs = DpcRuns;
-    SpinTicks(3);
+    PassTicks(3);
     CHECK_EQ(DpcRuns, Runs);
     SetIn(&TestTimer, NEVER, NULL);
     CHECK_EQ(KeCancelTimer(&TestTimer), TRUE);
@@ -261,7 +261,7 @@ TEST(TimerPeriodsMissed, "timer/periods-missed-at-a-raised-level-are-one-expiry"
     Prepare(NotificationTimer, 0);
     KIRQL Old = KeRaiseIrqlToDpcLevel();
     KeSetTimerEx(&TestTimer, Soon, 1, &TestDpc);
-    SpinTicks(4);
+    PassTicks(4);
     KeLowerIrql(APC_LEVEL);
     CHECK_EQ(KeCancelTimer(&TestTimer), TRUE);
     CHECK_GE(DpcRuns, 1);
@@ -286,7 +286,7 @@ TEST(TimerRounds, "timer/one-of-a-later-round-stays-in-its-bucket", "TIMR-2")
     Prepare(NotificationTimer, 0);
     SetIn(&TestTimer, -(WHEEL + 1) * TICK, &TestDpc);
     ULONG64 DueTime = TestTimer.DueTime.QuadPart;
-    SpinTicks(4); /* past its bucket */
+    PassTicks(4); /* past its bucket */
     CHECK_EQ(KeReadStateTimer(&TestTimer), FALSE);
     CHECK_EQ(TestTimer.DueTime.QuadPart, DueTime);
     CHECK_EQ(KeCancelTimer(&TestTimer), TRUE);
