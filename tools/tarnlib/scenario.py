@@ -15,7 +15,7 @@ ENDINGS = ('pass', 'fail', 'timeout', 'crash', 'refused')
 WITH_ARGUMENT = ('bugcheck', 'dialogue')
 TWICE = 'same-log'  # two runs that pass and whose logs agree in every byte
 HOST = 'host'
-TIME_LIMIT = 30.0
+TIME_LIMIT = 60.0
 # What fits into BOOT_COMMAND_LINE_SIZE of kernel/ke/bootinfo.h.
 COMMAND_LINE_LIMIT = 1000
 
