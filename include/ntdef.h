@@ -36,7 +36,7 @@ typedef unsigned char BOOLEAN, *PBOOLEAN;
 typedef short SHORT, *PSHORT, CSHORT;
 typedef unsigned short USHORT, *PUSHORT;
 typedef int LONG, *PLONG, INT, *PINT;
-typedef unsigned int ULONG, *PULONG, UINT, DWORD;
+typedef unsigned int ULONG, *PULONG, UINT, DWORD, LOGICAL;
 typedef long long LONGLONG, *PLONGLONG, LONG64, *PLONG64;
 typedef unsigned long long ULONGLONG, *PULONGLONG, ULONG64, *PULONG64;
 typedef long long LONG_PTR, *PLONG_PTR, INT_PTR, SSIZE_T;

@@ -1,6 +1,6 @@
 /*
- * spin.h - the word of a plain spin lock, for the routines that take one: spinlock.c, which opens
- * with the theory, and interlocked.c.
+ * spin.h - the word of a plain spin lock and the bug checks of all kinds, for the files that have
+ * locks: spinlock.c, which opens with the theory, rwspinlock.c and interlocked.c.
  */
 #pragma once
 
@@ -9,6 +9,14 @@
 #define LOCK_FREE 0
 #define LOCK_HELD 1
 
+/* First parameters of bug check 0xC4: SPIN-3. */
+#define VERIFIER_RELEASE_NOT_DISPATCH   0x32
+#define VERIFIER_ACQUIRE_BELOW_DISPATCH 0x40
+#define VERIFIER_RELEASE_BELOW_DISPATCH 0x41
+#define VERIFIER_ACQUIRE_ABOVE_DISPATCH 0x42
+
+/* Bug check 0xC4 (rule, IRQL, lock, 0). */
+DECLSPEC_NORETURN VOID KiLockViolation(ULONG_PTR Rule, const volatile VOID *Lock);
 /* Bug check with (lock, its value, IRQL, caller): SPIN-2. */
 DECLSPEC_NORETURN VOID KiOwnerViolation(ULONG Code, PKSPIN_LOCK Lock, PVOID Caller);
 /* Waits until the lock is free, and takes it. */

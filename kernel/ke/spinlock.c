@@ -25,12 +25,7 @@
 #define QUEUE_OWNER   2
 #define QUEUE_BITS    3
 
-#define VERIFIER_RELEASE_NOT_DISPATCH   0x32
-#define VERIFIER_ACQUIRE_BELOW_DISPATCH 0x40
-#define VERIFIER_RELEASE_BELOW_DISPATCH 0x41
-#define VERIFIER_ACQUIRE_ABOVE_DISPATCH 0x42
-
-static __attribute__((noinline, cold)) VOID KiLockViolation(ULONG_PTR Rule, const VOID *Lock)
+__attribute__((noinline, cold)) VOID KiLockViolation(ULONG_PTR Rule, const volatile VOID *Lock)
 {
     KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, Rule, KiReadIrql(), (ULONG_PTR)Lock, 0);
 }

@@ -1,0 +1,85 @@
+/*
+ * wdm_lock.h - reader/writer spin locks and rundown protection. Part of wdm.h.
+ *
+ * Misuse of a level is found in checked mode: bug check 0xC4 with the code named beside the
+ * routine, 0xE5 (IRQL, 0, 0) where none is.
+ */
+#pragma once
+
+#include <ntdef.h>
+
+/* ---- reader/writer spin locks ---------------------------------------------------------------- */
+
+/*
+ * Many holders for shared access or one for exclusive access; 0 is a free lock. What is said of
+ * spin locks in wdm_ke.h holds here too: nonpageable, held briefly at DISPATCH_LEVEL, never taken
+ * twice, and read-only holders neither. A waiting writer keeps new readers out. Checked mode bug
+ * checks: 0xF for a processor that takes what it owns exclusively, 0x10 for a release of what
+ * nobody owns that way (lock, its value, IRQL, caller), 0xC4/0x32, 0x40, 0x41, 0x42 at a wrong
+ * level (IRQL, lock, 0). DDI wdm ExAcquireSpinLockShared and its family.
+ */
+typedef volatile LONG EX_SPIN_LOCK, *PEX_SPIN_LOCK;
+
+/* Raise to DISPATCH_LEVEL and return the level before. <= DISPATCH_LEVEL. */
+KIRQL NTAPI ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock);
+KIRQL NTAPI ExAcquireSpinLockExclusive(PEX_SPIN_LOCK SpinLock);
+/* Lower to OldIrql. At DISPATCH_LEVEL. */
+VOID NTAPI ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql);
+VOID NTAPI ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql);
+
+/* The same without a change of level. >= DISPATCH_LEVEL. */
+VOID NTAPI ExAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock);
+VOID NTAPI ExAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock);
+VOID NTAPI ExReleaseSpinLockSharedFromDpcLevel(PEX_SPIN_LOCK SpinLock);
+VOID NTAPI ExReleaseSpinLockExclusiveFromDpcLevel(PEX_SPIN_LOCK SpinLock);
+
+/* Take the lock if that needs no waiting, else FALSE at once. >= DISPATCH_LEVEL. */
+LOGICAL NTAPI ExTryAcquireSpinLockSharedAtDpcLevel(PEX_SPIN_LOCK SpinLock);
+LOGICAL NTAPI ExTryAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock);
+
+/*
+ * Makes the caller's shared access exclusive if nobody else has the lock or waits for it; FALSE,
+ * and still shared, if not. >= DISPATCH_LEVEL.
+ */
+LOGICAL NTAPI ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock);
+
+/* ---- rundown protection ---------------------------------------------------------------------- */
+
+/*
+ * Guards a shared object's end: users take protection around each use, which fails once the owner
+ * has begun to run the object down; the owner waits until the last one has given it back. DDI wdm
+ * ExInitializeRundownProtection and its family.
+ */
+typedef struct _EX_RUNDOWN_REF {
+    union {
+        ULONG_PTR Count; /* twice the protections; bit 0: run down, or about to be */
+        PVOID Ptr;       /* with bit 0: what the owner waits for */
+    };
+} EX_RUNDOWN_REF, *PEX_RUNDOWN_REF;
+_Static_assert(sizeof(EX_RUNDOWN_REF) == 8, "driver ABI");
+
+/* Makes a reference that can be taken; any further one, when it was run down. <= APC_LEVEL. */
+VOID NTAPI ExInitializeRundownProtection(PEX_RUNDOWN_REF RunRef);
+VOID NTAPI ExReInitializeRundownProtection(PEX_RUNDOWN_REF RunRef);
+
+/*
+ * Takes protection, or Count of it at once; FALSE when the run down has begun. <= DISPATCH_LEVEL.
+ */
+BOOLEAN NTAPI ExAcquireRundownProtection(PEX_RUNDOWN_REF RunRef);
+BOOLEAN NTAPI ExAcquireRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count);
+
+/*
+ * Gives it back. <= DISPATCH_LEVEL. Bug check 0x139/14 for more than was taken (in checked mode;
+ * in both, when the owner waits).
+ */
+VOID NTAPI ExReleaseRundownProtection(PEX_RUNDOWN_REF RunRef);
+VOID NTAPI ExReleaseRundownProtectionEx(PEX_RUNDOWN_REF RunRef, ULONG Count);
+
+/*
+ * Begins the run down and returns when nobody has protection any more, at once when it is over
+ * already. The owner's call: one thread at a time, else bug check 0x139/5. <= APC_LEVEL.
+ */
+VOID NTAPI ExWaitForRundownProtectionRelease(PEX_RUNDOWN_REF RunRef);
+
+/* Marks it as run down, which waiting did too. <= APC_LEVEL. DDI wdm ExRundownCompleted. */
+VOID NTAPI ExRundownCompleted(PEX_RUNDOWN_REF RunRef);
