@@ -6,13 +6,21 @@
 #include "monitor/monitor.h"
 
 /* What stands in brackets is left to `help COMMAND`: the list fits into 80 columns. */
+static SIZE_T MonShortLength(const CHAR *Help)
+{
+    const CHAR *Bracket = strchr(Help, '(');
+    SIZE_T Length = Bracket != NULL ? (SIZE_T)(Bracket - Help) : strlen(Help);
+    while (Length > 0 && Help[Length - 1] == ' ') {
+        Length--;
+    }
+    return Length;
+}
+
 static VOID MonHelpOnAll(VOID)
 {
     const MONITOR_COMMAND_ENTRY *Entry;
     for (ULONG i = 0; (Entry = MonSortedCommand(i)) != NULL; i++) {
-        const CHAR *Bracket = strchr(Entry->Help, '(');
-        SIZE_T Length = Bracket != NULL ? (SIZE_T)(Bracket - Entry->Help) : strlen(Entry->Help);
-        DbgPrint("  %-27s %.*s\n", Entry->Usage, (INT)Length, Entry->Help);
+        DbgPrint("  %-27s %.*s\n", Entry->Usage, (INT)MonShortLength(Entry->Help), Entry->Help);
     }
     DbgPrint("Numbers are hexadecimal. Tab completes, Up repeats, Ctrl-C stops.\n");
 }
