@@ -19,7 +19,7 @@ say("# Tarn\\r\\ntarn> ")
 while True:
     key = os.read(0, 1)
     if key == b"":
-        time.sleep(60)
+        time.sleep(1000)
     if key == b"\\r":
         word = line.decode()
         say("\\r\\n")
@@ -29,7 +29,7 @@ while True:
         if word == "reset":
             sys.exit(0)
         if word == "wait":
-            time.sleep(60)
+            time.sleep(1000)
         say(f"answer to {word}\\r\\nsecond line\\r\\ntarn> ")
     else:
         line += key

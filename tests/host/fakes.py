@@ -8,16 +8,21 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import unittest
 from typing import NamedTuple
 
-from tarnlib import cli
+from tarnlib import cli, guest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.path.join(ROOT, 'tools', 'tarn')
 BASE = 0xffffffff81000000
+PHYSICAL = 0x1000000
+PVH_NOTE = struct.pack('<3I4sQ', 4, 8, 18, b'Xen', PHYSICAL)
 STRING_TABLE, SYMBOL_TABLE = 3, 2
+LONG = 120.0  # seconds; what takes longer on a busy machine hangs
+LIMITS = ('0.4', '2', '10', '60')
 
 
 class Done(NamedTuple):
@@ -25,6 +30,14 @@ class Done(NamedTuple):
     returncode: int
     stdout: str
     stderr: str
+
+
+def alive(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='ascii') as file:
+            return file.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
 
 
 class _Image:
@@ -63,19 +76,22 @@ def kernel(path, tests=(), crashes=(), benches=(), symbols=()):
     parts += [('.symtab', SYMBOL_TABLE, records), ('.strtab', STRING_TABLE, strings)]
     names = b'\0' + b'\0'.join(name.encode() for name, _, _ in parts[1:]) + b'\0.shstrtab\0'
     parts.append(('.shstrtab', STRING_TABLE, names))
-    body, headers, offset = b'', b'', 64 + 56
+    body, headers, offset = b'', b'', 64 + 2 * 56
     for name, kind, data in parts:
         link = len(parts) - 2 if name == '.symtab' else 0
         place = names.find(b'\0' + name.encode() + b'\0') + 1 if name else 0
         headers += struct.pack('<IIQQQQIIQQ', place, kind, 0, 0, offset + len(body), len(data),
                                link, 0, 8, 0)
         body += data
-    program = struct.pack('<IIQQQQQQ', 1, 4, offset, BASE, 0, len(image.data), len(image.data), 1)
+    end = offset + len(body)
+    program = struct.pack('<IIQQQQQQ', 1, 4, offset, BASE, PHYSICAL, len(image.data),
+                          len(image.data), 1)
+    program += struct.pack('<IIQQQQQQ', 4, 4, end, 0, 0, len(PVH_NOTE), len(PVH_NOTE), 4)
     header = b'\x7fELF\x02\x01\x01' + bytes(9) + struct.pack(
-        '<HHIQQQIHHHHHH', 2, 62, 1, BASE, 64, offset + len(body), 0, 64, 56, 1, 64, len(parts),
+        '<HHIQQQIHHHHHH', 2, 62, 1, BASE, 64, end + len(PVH_NOTE), 0, 64, 56, 2, 64, len(parts),
         len(parts) - 1)
     with open(path, 'wb') as file:
-        file.write(header + program + body + headers)
+        file.write(header + program + body + PVH_NOTE + headers)
 
 
 class LauncherTest(unittest.TestCase):
@@ -113,6 +129,23 @@ class LauncherTest(unittest.TestCase):
         with open(os.path.join(self.folder, *parts), encoding='utf-8') as file:
             return file.read()
 
+    def wait_for(self, condition, what):
+        """Until condition() holds, however slow the machine is; its value."""
+        limit = time.monotonic() + LONG
+        while time.monotonic() < limit:
+            value = condition()
+            if value:
+                return value
+            time.sleep(0.01)
+        return self.fail(f'{what} did not come')
+
+    def patiently(self, attempt):
+        """attempt(limit) with ever more --timeout seconds until it gives something; that or None.
+
+        What must happen before a time limit takes longer on a busy machine.
+        """
+        return next(filter(None, map(attempt, LIMITS)), None)
+
     def complete(self, words):
         if words[:1] == ('test',):
             words += ('--table', self.path('scenarios'))
@@ -122,7 +155,8 @@ class LauncherTest(unittest.TestCase):
         """Starts tools/tarn as a user does; the Popen."""
         process = subprocess.Popen([sys.executable, PROGRAM, *self.complete(words)],
                                    env=self.environment, stdin=subprocess.DEVNULL, text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=guest.preparation())
         for last in (process.stderr.close, process.stdout.close, process.wait, process.kill):
             self.addCleanup(last)
         return process

@@ -5,25 +5,16 @@ What is checked: the stream, the exit status, the files it leaves, and that no g
 
 import os
 import signal
-import time
 import unittest
 import xml.etree.ElementTree
 
-from fakes import BASE, LauncherTest, kernel
+from fakes import BASE, LONG, LauncherTest, alive, kernel
 from tarnlib import tap
 
 GOOD = '# Tarn\r\n1..3\r\nok 1 - a/one\r\nok 2 - a/two\r\nok 3 - b/three\r\n'
 STOP = ('# value block 0x1234\n# *** Fatal System Error: 0x0000000a\n'
         '#    (0x{:016x},0x{:016x},0x{:016x},0x{:016x})\n# IRQL_NOT_LESS_OR_EQUAL\n')
 EXPECTED_STOP = STOP.format(0x1234, 2, 0, BASE + 20)
-
-
-def alive(pid):
-    try:
-        with open(f'/proc/{pid}/stat', encoding='ascii') as file:
-            return file.read().rsplit(')', 1)[1].split()[0] != 'Z'
-    except FileNotFoundError:
-        return False
 
 
 class StreamTest(LauncherTest):
@@ -80,12 +71,13 @@ class StreamTest(LauncherTest):
         self.ended(2, 'REFUSED', '# bad word\n', 37, 'quick')
 
     def test_timeout(self):
-        self.qemu('echo 1..3; echo "ok 1 - a/one"; exec sleep 60')
-        began = time.monotonic()
-        done = self.tarn('test', 'quick', '--timeout', '0.5')
-        self.assertEqual(4, done.returncode)
-        self.assertIn('TIMEOUT in a/two: killed after 0.5 s', done.stdout)
-        self.assertLess(time.monotonic() - began, 10)
+        self.qemu('echo 1..3; echo "ok 1 - a/one"; exec sleep 1000')
+
+        def attempt(limit):
+            done = self.tarn('test', 'quick', '--timeout', limit)
+            self.assertEqual(4, done.returncode)
+            return 'TIMEOUT in a/two: killed after ' in done.stdout
+        self.assertTrue(self.patiently(attempt))
 
     def test_stream_is_not_held_back(self):
         self.qemu('echo 1..3', f'while [ ! -e "{self.path("go")}" ]; do sleep 0.02; done',
@@ -94,7 +86,7 @@ class StreamTest(LauncherTest):
         self.assertEqual('1..3\n', process.stdout.readline())
         with open(self.path('go'), 'w', encoding='ascii'):
             pass
-        self.assertEqual(1, process.wait(5))
+        self.assertEqual(1, process.wait(LONG))
 
     def test_firmware_text_is_no_tap(self):
         self.table('quick | --uefi | test=* | pass')
@@ -181,7 +173,7 @@ class SummedUpTest(LauncherTest):
 
     def test_crash_test_that_hangs(self):
         self.table('quick | | test=* | pass')
-        self.qemu('exec sleep 60')
+        self.qemu('exec sleep 1000')
         done = self.tarn('test', 'crash/irql/bad', '--timeout', '0.3')
         self.assertEqual(4, done.returncode)
         self.assertIn('not ok 1 - crash/irql/bad', done.stdout)
@@ -247,7 +239,7 @@ class EndTest(LauncherTest):
     def setUp(self):
         super().setUp()
         self.table('quick | | test=* | pass')
-        self.qemu(f'echo $$ > "{self.path("pid")}"; echo 1..3; exec sleep 60')
+        self.qemu(f'echo $$ > "{self.path("pid")}"; echo 1..3; exec sleep 1000')
 
     def begin(self):
         process = self.start('test', 'quick')
@@ -255,114 +247,35 @@ class EndTest(LauncherTest):
         return process, int(self.read('pid'))
 
     def gone(self, pid):
-        limit = time.monotonic() + 5
-        while alive(pid) and time.monotonic() < limit:
-            time.sleep(0.01)
-        return not alive(pid)
+        self.wait_for(lambda: not alive(pid), 'the end of QEMU')
 
     def test_signals_end_the_guest(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with self.subTest(number):
                 process, pid = self.begin()
                 process.send_signal(number)
-                self.assertEqual(128 + number, process.wait(5))
-                self.assertTrue(self.gone(pid))
+                self.assertEqual(128 + number, process.wait(LONG))
+                self.gone(pid)
                 self.assertEqual('tarn: stopped\n', process.stderr.read())
 
     def test_killed_launcher_takes_the_guest_along(self):
         process, pid = self.begin()
         process.kill()
         process.wait()
-        self.assertTrue(self.gone(pid))
+        self.gone(pid)
 
     def test_reader_that_leaves(self):
         self.qemu(f'echo $$ > "{self.path("pid")}"', 'while :; do echo "# x"; done')
         process, pid = self.begin()
         process.stdout.close()
-        self.assertEqual(1, process.wait(5))
-        self.assertTrue(self.gone(pid))
+        self.assertEqual(1, process.wait(LONG))
+        self.gone(pid)
 
     def test_timeout_ends_the_guest(self):
-        self.tarn('test', 'quick', '--timeout', '0.3')
-        self.assertTrue(self.gone(int(self.read('pid'))))
-
-
-class ErrorTest(LauncherTest):
-    """Host errors: one line, what is wrong and what to do, and the right status."""
-
-    def fails(self, status, text, *words):
-        done = self.tarn(*words)
-        self.assertEqual(status, done.returncode, done.stdout + done.stderr)
-        self.assertEqual(1, done.stderr.count('\n'), done.stderr)
-        self.assertIn(text, done.stderr)
-
-    def setUp(self):
-        super().setUp()
-        self.table('quick | | test=* | pass')
-        self.guest(GOOD, 33)
-
-    def test_usage(self):
-        for words, text in (((), 'a command is missing'), (('boot',), '`boot` is no command'),
-                            (('run', '--cpus', '0'), '`0` is no number of processors'),
-                            (('run', '--mem', '12Q'), '`12Q` is no size'),
-                            (('run', '--nonsense'), '--nonsense'), (('run', 'word'), 'word'),
-                            (('run', '--icount', '--accel', 'kvm'), 'needs TCG'),
-                            (('run', '--iso', 'x.iso', '--cmdline', 'a'), 'inside'),
-                            (('run', '--timeout', '-1'), 'no time limit'),
-                            (('run', '--distance', '0-1=20'), 'needs --numa'),
-                            (('run', '--disk', 'none.img'), 'no such image'),
-                            (('soak-boots', '0'), 'at least 1'),
-                            (('bench', 'nope/*'), 'no bench matches'),
-                            (('run', '--log', '/no/where'), '/no/where')):
-            with self.subTest(words):
-                self.fails(2, text, *words)
-
-    def test_unknown_glob(self):
-        self.fails(2, 'nothing matches `zz*`', 'test', 'zz*')
-
-    def test_no_kernel(self):
-        os.unlink(self.path('tarn.elf'))
-        self.fails(5, 'tarn.elf is missing: run `make`', 'test', 'quick')
-        self.fails(5, 'tarn.elf is missing: run `make`', 'run')
-
-    def test_damaged_kernel(self):
-        with open(self.path('tarn.elf'), 'rb') as file:
-            whole = file.read()
-        for size, text in ((0, 'no 64-bit'), (40, 'damaged'), (len(whole) - 200, 'damaged')):
-            with self.subTest(size):
-                with open(self.path('tarn.elf'), 'wb') as file:
-                    file.write(whole[:size])
-                self.fails(5, text, 'test', 'quick')
-
-    def test_no_qemu(self):
-        self.environment['TARN_QEMU'] = 'no-such-qemu'
-        self.fails(5, 'no-such-qemu is missing: run tools/setup run', 'test', 'quick')
-
-    def test_no_firmware(self):
-        self.table('quick | --iso --uefi | | pass')
-        self.environment['TARN_OVMF'] = ''
-        # The tools are there on this machine or not: either way one line tells what to install.
-        self.environment['PATH'] = '/nowhere'
-        self.fails(5, 'tools/setup', 'test', 'quick')
-
-    def test_broken_table(self):
-        for row, text in (('quick | | pass', 'scenarios:1: write name'),
-                          ('quick | | | passes', '`passes` is no outcome'),
-                          ('quick | | | bugcheck 0xA', 'words; a code'),
-                          ('quick | | | dialogue', 'takes a file'),
-                          ('quick | --cpu 4 --nope | | pass', '--nope'),
-                          ('quick | --mem x | | pass', '`x` is no size'),
-                          ('quick | | | pass\nquick | | | pass', 'scenarios:2: `quick` is there')):
-            with self.subTest(row):
-                self.table(row)
-                self.fails(5, text, 'test', 'quick')
-
-    def test_help_of_every_command(self):
-        for command in ('run', 'test', 'prove', 'bench', 'debug', 'iso', 'soak-boots'):
-            with self.subTest(command):
-                done = self.tarn(command, '--help')
-                self.assertEqual(0, done.returncode)
-                self.assertIn('4  TIMEOUT', done.stdout)
+        def attempt(limit):
+            self.tarn('test', 'quick', '--timeout', limit)
+            return os.path.exists(self.path('pid')) and self.read('pid')
+        self.gone(int(self.patiently(attempt)))
 
 
 class BenchTest(LauncherTest):

@@ -6,10 +6,9 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 import unittest
 
-from fakes import PROGRAM, LauncherTest
+from fakes import LONG, PROGRAM, LauncherTest
 
 # The fake QEMU keeps the log as the real one does, and leaves the terminal raw, as one that is
 # killed does.
@@ -29,7 +28,7 @@ class TerminalTest(LauncherTest):
                                    start_new_session=True)
         if during:
             during(process)
-        status = process.wait(10)
+        status = process.wait(LONG)
         self.assertEqual(before, termios.tcgetattr(slave))
         self.assertEqual(flags, os.get_blocking(slave))
         os.close(slave)
@@ -69,24 +68,26 @@ class TerminalTest(LauncherTest):
         self.assertEqual(1, self.run_on_terminal()[0])
 
     def test_timeout(self):
-        self.qemu(RAW, f'echo $$ > "{self.path("pid")}"', 'exec sleep 60')
-        status, shown = self.run_on_terminal('--timeout', '0.4')
-        self.assertEqual(4, status)
-        self.assertIn('TIMEOUT: killed after 0.4 s', shown)
+        self.qemu(RAW, f'echo $$ > "{self.path("pid")}"', 'exec sleep 1000')
+
+        def attempt(limit):
+            status, shown = self.run_on_terminal('--timeout', limit)
+            self.assertEqual(4, status)
+            self.assertIn(f'TIMEOUT: killed after {limit} s', shown)
+            return os.path.exists(self.path('pid')) and self.read('pid')
+        pid = self.patiently(attempt)
         with self.assertRaises(ProcessLookupError):
-            os.kill(int(self.read('pid')), 0)
+            os.kill(int(pid), 0)
 
     def test_signals(self):
         def stop(number):
             def during(process):
-                limit = time.monotonic() + 5
-                while not os.path.exists(self.path('raw')) and time.monotonic() < limit:
-                    time.sleep(0.01)
+                self.wait_for(lambda: os.path.exists(self.path('raw')), 'a raw terminal')
                 process.send_signal(number)
             return during
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             with self.subTest(number):
-                self.qemu(RAW, f': > "{self.path("raw")}"', 'exec sleep 60')
+                self.qemu(RAW, f': > "{self.path("raw")}"', 'exec sleep 1000')
                 self.assertEqual(128 + number, self.run_on_terminal(during=stop(number))[0])
                 os.unlink(self.path('raw'))
 
@@ -99,11 +100,11 @@ class TerminalTest(LauncherTest):
         self.qemu('echo "qemu: no such machine" >&2', 'exit 1')
         status, shown = self.run_on_terminal()
         self.assertEqual(5, status)
-        self.assertIn('tarn: QEMU: qemu: no such machine', shown)
+        self.assertIn('tarn: QEMU refuses this machine: no such machine', shown)
 
     def test_without_a_terminal(self):
         self.qemu('echo hello', 'exit 33')
-        done = self.tarn('run')
+        done = self.tarn('run', '--cmdline', 'test=*')
         self.assertEqual((0, 'hello\n'), (done.returncode, done.stdout))
 
 

@@ -13,8 +13,9 @@ import time
 
 from tarnlib import errors, paths, qemu
 from tarnlib.errors import TarnError
-from tarnlib.guest import Guest
+from tarnlib.guest import Guest, preparation
 from tarnlib.machine import Machine
+from tarnlib.terminal import Terminal
 
 ENTRY = 'KiSystemStartup'
 MEMORY = 256 << 20
@@ -24,6 +25,7 @@ SOCKET_WAIT = 10.0
 def _gdb_words(gdb, kernel, socket, script):
     words = [gdb, '-q', '-ex', 'set confirm off', '-ex', 'set pagination off',
              '-ex', 'set architecture i386:x86-64', '-ex', f'file {kernel.path}',
+             '-ex', f'directory {paths.ROOT}',
              '-ex', f'target remote {socket}', '-ex', f'hbreak {ENTRY}', '-ex', 'continue',
              '-ex', 'delete breakpoints']
     if script:
@@ -36,9 +38,24 @@ def _await(socket, guest):
     while not os.path.exists(socket):
         if guest.process.poll() is not None or time.monotonic() > limit:
             guest.finish(0)
-            raise TarnError('QEMU did not start: '
-                            + (guest.complaints.strip() or 'no reason given'))
+            reason = guest.refusal() or 'it gives no reason'
+            raise TarnError(f'QEMU refuses this machine: {reason}')
         time.sleep(0.01)
+
+
+def _talk(words, limit):
+    """Runs gdb on the terminal; its exit status."""
+    # Ctrl-C is gdb's from here on. A routine, since what is ignored would be so in gdb as well.
+    previous = signal.signal(signal.SIGINT, lambda *_: None)
+    with Terminal(), subprocess.Popen(words, preexec_fn=preparation()) as process:
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise TarnError(f'TIMEOUT: gdb was killed after {limit:g} s',
+                            errors.TIMEOUT) from None
+        finally:
+            process.kill()
+            signal.signal(signal.SIGINT, previous)
 
 
 def run(options, script, kernel):
@@ -58,18 +75,5 @@ def run(options, script, kernel):
                   '-gdb', 'chardev:gdb']
         with Guest(words, own_group=True) as guest:
             _await(socket, guest)
-            # Ctrl-C belongs to gdb from here on.
-            previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-            try:
-                process = subprocess.Popen(_gdb_words(gdb, kernel, socket, script),
-                                           preexec_fn=lambda: signal.signal(signal.SIGINT,
-                                                                            signal.SIG_DFL))
-                status = process.wait(machine.timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                raise TarnError(f'TIMEOUT: gdb was killed after {machine.timeout:g} s',
-                                errors.TIMEOUT) from None
-            finally:
-                signal.signal(signal.SIGINT, previous)
+            status = _talk(_gdb_words(gdb, kernel, socket, script), machine.timeout)
     return errors.PASS if status == 0 else errors.FAILED

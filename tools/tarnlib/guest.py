@@ -5,6 +5,7 @@ The child dies with us in every case: at the end of the `with` block, on SIGINT,
 """
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -36,8 +37,8 @@ def catch_signals():
             signal.signal(number, _on_signal)
 
 
-def _preparation(death, own_group):
-    """What the child does before exec: it asks to be killed if we die (where that exists)."""
+def preparation(death=signal.SIGTERM, own_group=False):
+    """What a child does before exec: it asks for this signal if we die (where that exists)."""
     if not sys.platform.startswith('linux'):
         return os.setpgrp if own_group else None
     import ctypes
@@ -51,6 +52,13 @@ def _preparation(death, own_group):
         if os.getppid() != parent:  # we died before the signal was armed
             os._exit(1)
     return prepare
+
+
+def follow_parent():
+    """Ends this process with the one that started it, however that ends (where that exists)."""
+    if sys.platform.startswith('linux'):
+        import ctypes
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Guest:
@@ -68,7 +76,7 @@ class Guest:
         try:
             self.process = subprocess.Popen(words, stdin=stdin, stdout=stdout,
                                             stderr=subprocess.PIPE,
-                                            preexec_fn=_preparation(death, own_group))
+                                            preexec_fn=preparation(death, own_group))
         except OSError as error:
             raise TarnError(f'{words[0]} cannot be started: {error.strerror}') from None
 
@@ -120,6 +128,11 @@ class Guest:
         while self._complaint():
             pass
         return self.status is not None
+
+    def refusal(self):
+        """Why QEMU did not start the machine, or ''. No guest of ours ends with status 1."""
+        lines = [line for line in self.complaints.strip().split('\n') if 'warning:' not in line]
+        return re.sub(r'^\S*qemu\S*: ', '', lines[0]) if self.status == 1 and lines else ''
 
     def send(self, data):
         """Types at the console; False when the guest is gone."""

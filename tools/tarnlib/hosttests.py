@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-from tarnlib import paths
+from tarnlib import guest, paths
 from tarnlib.errors import TarnError
 
 FOLDER = os.path.join(paths.ROOT, 'tests', 'host')
@@ -87,11 +87,15 @@ def run(module, chosen, write):
     lines = []
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, errors='replace',
                           stderr=subprocess.STDOUT if program else None,  # the sanitizers' reports
-                          cwd=paths.ROOT) as process:
+                          cwd=paths.ROOT, preexec_fn=guest.preparation()) as process:
         coming = (line.rstrip('\n') for line in process.stdout)
         if program and chosen is not None:
             coming = only(chosen, coming)
-        for line in coming:
-            lines.append(line)
-            write(line)
+        try:
+            for line in coming:
+                lines.append(line)
+                write(line)
+        except BaseException:
+            process.kill()  # the end of the `with` waits for it
+            raise
     return lines, process.returncode

@@ -85,6 +85,8 @@ def boot(machine, name, write):
                     first_tap = time.monotonic() - began
                 write(line)
         guest.finish(limit if data is not None else 0)
+        if guest.refusal() and not raw:
+            raise TarnError(f'QEMU refuses this machine: {guest.refusal()}')
         end = verdict.End(guest.status, guest.elapsed(), guest.complaints)
     rest = reader.finish()
     if rest:
@@ -213,14 +215,21 @@ def _host(job):
                    time.monotonic() - began)
 
 
+def _run(job, kernel, overrides):
+    if job.scenario.kind == scenario.HOST:
+        return _host(job)
+    machine = job.scenario.machine(overrides, job.cmdline)
+    step = _stream if job.scenario.streams else _summed_up
+    return step(job, machine, kernel)
+
+
 def run_job(job, kernel, overrides):
     """Runs one job, streams it, leaves its files; returns the Outcome."""
-    if job.scenario.kind == scenario.HOST:
-        outcome = _host(job)
-    else:
-        machine = job.scenario.machine(overrides, job.cmdline)
-        step = _stream if job.scenario.streams else _summed_up
-        outcome = step(job, machine, kernel)
+    try:
+        outcome = _run(job, kernel, overrides)
+    except TarnError as error:
+        _keep_verdict(Outcome(job.scenario.name, error.status, str(error), [], 0.0))
+        raise
     figures = f'{outcome.seconds:.2f} s'
     if outcome.first_tap is not None:
         figures = f'first TAP line after {outcome.first_tap:.3f} s, {figures} in all'
@@ -229,9 +238,13 @@ def run_job(job, kernel, overrides):
     return outcome
 
 
-def _keep(job, outcome):
+def _keep_verdict(outcome):
     with open(paths.verdict(outcome.scenario), 'w', encoding='utf-8') as file:
         file.write(f'{outcome.status}\t{outcome.seconds:.2f}\t{outcome.text}\n')
+
+
+def _keep(job, outcome):
+    _keep_verdict(outcome)
     if job.names is not None:
         return  # results tell what a whole scenario gave; a part of one must not replace them
     with open(paths.results(outcome.scenario), 'w', encoding='utf-8') as file:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from tarnlib import errors, paths, scenario, tap
+from tarnlib import errors, guest, paths, scenario, tap
 from tarnlib.errors import USAGE, TarnError
 
 PROGRAM = os.path.join(paths.ROOT, 'tools', 'tarn')
@@ -23,7 +23,7 @@ def _boot(name):
     first = None
     process = subprocess.Popen([PROGRAM, 'test', name], stdout=subprocess.PIPE,
                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
-                               errors='replace')
+                               errors='replace', preexec_fn=guest.preparation())
     try:
         for line in process.stdout:
             if first is None and tap.PLAN.match(line.rstrip('\n')):

@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 
-from tarnlib import errors, paths, runner, scenario
+from tarnlib import errors, guest, paths, runner, scenario
 from tarnlib.errors import TarnError
 from tarnlib.machine import DEFAULTS
 
+UNDER_PROVE = 'TARN_UNDER_PROVE'  # set for the runs that prove starts
 PROGRAM = os.path.join(paths.ROOT, 'tools', 'tarn')
 
 
@@ -33,6 +34,8 @@ def _junit(path, outcomes):
 
 def test(options, kernel):
     """Runs what the globs choose, here and now; the highest exit status of all."""
+    if os.environ.pop(UNDER_PROVE, ''):
+        guest.follow_parent()  # prove does not stop what it started
     table = options.table or paths.TABLE
     jobs = scenario.choose(scenario.read_all(kernel, table), options.globs, kernel)
     if options.list:
@@ -64,8 +67,12 @@ def _kept(name):
     try:
         with open(paths.verdict(name), encoding='utf-8') as file:
             status, seconds, text = file.read().rstrip('\n').split('\t', 2)
-        with open(paths.results(name), encoding='utf-8') as file:
-            rows = [line.rstrip('\n').split('\t') for line in file]
+        rows = []
+        if os.path.exists(paths.results(name)):
+            with open(paths.results(name), encoding='utf-8') as file:
+                rows = [line.rstrip('\n').split('\t') for line in file]
+        elif int(status) == errors.PASS:
+            raise ValueError('a verdict of an earlier run')
     except (OSError, ValueError):
         return runner.Outcome(name, errors.FAILED, 'it left no verdict', [], 0.0)
     return runner.Outcome(name, int(status), text,
@@ -104,7 +111,9 @@ def prove(options, kernel):
     _forget_results()
     words = [program, '-j', str(options.jobs), '--exec', f'{sys.executable} {PROGRAM} test',
              *names]
-    status = subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode
+    status = subprocess.run(words, stdin=subprocess.DEVNULL, check=False,
+                            env=dict(os.environ, **{UNDER_PROVE: '1'}),
+                            preexec_fn=guest.preparation()).returncode
     outcomes = [_kept(name) for name in names]
     if options.junit:
         _junit(options.junit, outcomes)

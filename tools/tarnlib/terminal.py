@@ -70,8 +70,8 @@ def _status(guest, ended, machine, log):
     if not ended:
         tell(f'TIMEOUT: killed after {machine.timeout:g} s')
         return errors.TIMEOUT
-    if guest.complaints.strip() and guest.status == 1:
-        raise TarnError('QEMU: ' + guest.complaints.strip().split('\n')[-1])
+    if guest.refusal():
+        raise TarnError(f'QEMU refuses this machine: {guest.refusal()}')
     if guest.status in STATUS:
         return STATUS[guest.status]
     if guest.status == 0 and LEFT in _tail(log):
@@ -79,6 +79,15 @@ def _status(guest, ended, machine, log):
     why = 'the guest reset or switched off' if guest.status == 0 else f'status {guest.status}'
     tell(f'CRASH: {why} without a verdict')
     return errors.FAILED
+
+
+def _check_input(machine):
+    """Only typing leaves the prompt, and what is piped in comes before the kernel listens."""
+    words = machine.cmdline.split()
+    prompts = not words or 'prompt' in words
+    if prompts and not machine.iso and not machine.timeout and not os.isatty(0):
+        raise TarnError('standard input is no terminal, so nobody could leave the prompt: say '
+                        "what to run with --cmdline 'test=*', or use tools/tarn test", errors.USAGE)
 
 
 def run(options, log):
@@ -90,6 +99,7 @@ def run(options, log):
     except OSError as error:
         raise TarnError(f'--log {log}: {error.strerror}', errors.USAGE) from None
     words = qemu.command(machine, 'run', _console(log))
+    _check_input(machine)
     with Terminal(), Guest(words, stdin=None, stdout=None, death=signal.SIGTERM) as guest:
         ended = guest.finish(machine.timeout or float('inf'))
     return _status(guest, ended, machine, log)
