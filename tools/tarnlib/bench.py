@@ -65,7 +65,8 @@ def _chosen(kernel, globs):
         raise TarnError(f'{paths.shown(kernel.path)} has no benches')
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
-            raise TarnError(f'no bench matches `{glob}`; there are {", ".join(names)}', USAGE)
+            families = dict.fromkeys(name.split('/')[0] + '/*' for name in names)
+            raise TarnError(f'no bench matches `{glob}`; there are {", ".join(families)}', USAGE)
     return [name for name in names if any(fnmatchcase(name, glob) for glob in globs or ['*'])]
 
 

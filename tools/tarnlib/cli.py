@@ -33,6 +33,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         raise TarnError(f'{message}; see {self.prog} --help', USAGE)
 
+    def print_help(self, file=None):
+        print(self.format_help(), end='', file=file, flush=True)  # argparse swallows its errors
+
 
 def _parser(command, text, with_machine=True):
     parser = Parser(prog=f'tools/tarn {command}', description=text, epilog=EPILOG,
@@ -56,7 +59,7 @@ def _run(argv):
     parser = _parser('run', 'Boots the kernel on this terminal. Ctrl-A X leaves, Ctrl-A C is '
                             "QEMU's monitor.\nWithout --cmdline the kernel runs its quick suite "
                             'and stops at its prompt.')
-    parser.add_argument('--log', metavar='FILE',
+    parser.add_argument('--log', metavar='FILE', type=machine.file_name,
                         help='keep what the guest prints there (build/log/run.log)')
     options = _options(parser, argv)
     from tarnlib import terminal
@@ -72,9 +75,12 @@ def _test(argv):
                         help='a scenario, a test, or scenario/test')
     parser.add_argument('--list', action='store_true',
                         help='print scenario, test name and expected outcome, a line each')
-    parser.add_argument('--junit', metavar='FILE', help='write the results as JUnit XML')
-    parser.add_argument('--log', metavar='FILE', help='keep the raw stream there as well')
-    parser.add_argument('--table', metavar='FILE', help='another table than tests/scenarios')
+    parser.add_argument('--junit', metavar='FILE', type=machine.file_name,
+                        help='write the results as JUnit XML')
+    parser.add_argument('--log', metavar='FILE', type=machine.file_name,
+                        help='keep the raw stream there as well')
+    parser.add_argument('--table', metavar='FILE', type=machine.file_name,
+                        help='another table than tests/scenarios')
     options = _options(parser, argv)
     from tarnlib import suite
     return suite.test(options, _kernel(options))
@@ -86,7 +92,8 @@ def _prove(argv):
     parser.add_argument('globs', nargs='*', metavar='GLOB', help='scenarios; all without a glob')
     parser.add_argument('-j', '--jobs', type=machine.processors, metavar='N',
                         default=os.cpu_count() or 1, help='how many at a time (processors)')
-    parser.add_argument('--junit', metavar='FILE', help='write the results as JUnit XML')
+    parser.add_argument('--junit', metavar='FILE', type=machine.file_name,
+                        help='write the results as JUnit XML')
     options = _options(parser, argv)
     from tarnlib import suite
     return suite.prove(options, _kernel(options))
@@ -104,7 +111,7 @@ def _bench(argv):
 def _debug(argv):
     parser = _parser('debug', "Boots to the kernel's 64-bit entry (KiSystemStartup) with gdb "
                               'attached.\nThe serial line goes to build/debug.log.')
-    parser.add_argument('--script', metavar='FILE',
+    parser.add_argument('--script', metavar='FILE', type=machine.file_name,
                         help='run these gdb commands at the entry, then leave')
     options = _options(parser, argv)
     from tarnlib import debug
@@ -114,8 +121,10 @@ def _debug(argv):
 def _iso(argv):
     parser = _parser('iso', 'Makes an image that boots under BIOS and UEFI.', False)
     parser.add_argument('--kernel', metavar='FILE', help='the ELF inside (build/tarn.elf)')
-    parser.add_argument('--cmdline', metavar='WORDS', default='', help="the kernel's command line")
-    parser.add_argument('--out', metavar='FILE', help='where to put it (build/tarn.iso)')
+    parser.add_argument('--cmdline', metavar='WORDS', default='', type=machine.one_line,
+                        help="the kernel's command line")
+    parser.add_argument('--out', metavar='FILE', type=machine.file_name,
+                        help='where to put it (build/tarn.iso)')
     options = _options(parser, argv)
     from tarnlib import iso, paths
     kernel = _kernel(options)
@@ -141,18 +150,38 @@ COMMANDS = {'run': _run, 'test': _test, 'prove': _prove, 'bench': _bench, 'debug
             'iso': _iso, 'soak-boots': _soak}
 
 
+def _open_streams():
+    """A closed standard stream becomes the null device; else the next file would take its place."""
+    for stream, name in enumerate(('stdin', 'stdout', 'stderr')):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)
+            if number != stream:
+                os.dup2(number, stream)
+                os.close(number)
+            setattr(sys, name, open(stream, 'w' if stream else 'r', encoding='utf-8',
+                                    closefd=False))
+
+
+def _drop_output():
+    """What could not be written must not be tried again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def main(argv):
     """Runs one command; the exit status."""
     from tarnlib import guest
-    if argv[:1] in (['--help'], ['-h'], ['help']):
-        print(ABOUT + EPILOG)
-        return errors.PASS
+    _open_streams()
     guest.catch_signals()
     try:
+        if argv[:1] in (['--help'], ['-h'], ['help']):
+            print(ABOUT + EPILOG, flush=True)
+            return errors.PASS
         if not argv or argv[0] not in COMMANDS:
             word = f'`{argv[0]}` is no command' if argv else 'a command is missing'
             raise TarnError(f'{word}; use {", ".join(COMMANDS)}, or --help', USAGE)
-        return COMMANDS[argv[0]](argv[1:])
+        status = COMMANDS[argv[0]](argv[1:])
+        sys.stdout.flush()
+        return status
     except TarnError as error:
         print(f'tarn: {error}', file=sys.stderr)
         return error.status
@@ -160,8 +189,9 @@ def main(argv):
         print('tarn: stopped', file=sys.stderr)
         return stopped.status
     except BrokenPipeError:  # whoever read the stream has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         return errors.FAILED
     except OSError as error:
+        _drop_output()
         print(f'tarn: {error.filename or "system"}: {error.strerror or error}', file=sys.stderr)
         return errors.SETUP

@@ -49,6 +49,8 @@ def read(path):
             lines = file.read().split('\n')
     except OSError as error:
         raise TarnError(f'{path} cannot be read: {error.strerror}') from None
+    except UnicodeDecodeError:
+        raise TarnError(f'{path} is no text') from None
     steps = []
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith(';'):

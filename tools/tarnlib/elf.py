@@ -4,15 +4,34 @@ The launcher lists and expands test names with it, compares bug check parameters
 tools/conformance reads the quotes. Addresses are link addresses; nothing is relocated.
 """
 
+import os
 import struct
 from typing import NamedTuple
 
+from tarnlib import paths
 from tarnlib.errors import TarnError
 
 SYMBOL_TABLE = 2     # SHT_SYMTAB
 NO_BITS = 8          # SHT_NOBITS
-LOADED = 1           # PT_LOAD
+LOADED, NOTE = 1, 4  # PT_LOAD, PT_NOTE
+X86_64 = 62          # EM_X86_64
+PVH_NOTE = struct.pack('<3I4s', 4, 8, 18, b'Xen')  # how boot/entry.S begins it
+FRONT = 1 << 16      # the headers and the note are within the first bytes
 SLOW = 1             # TEST_SLOW of tests/test.h
+
+
+ADVICE = 'run `make`, or name the kernel with --kernel'
+DAMAGE = (struct.error, IndexError, ValueError, OverflowError)  # what reading a damaged file raises
+
+
+class Segment(NamedTuple):
+    kind: int
+    flags: int
+    offset: int
+    address: int
+    physical: int
+    stored: int
+    size: int
 
 
 class Section(NamedTuple):
@@ -48,41 +67,73 @@ class Bench(NamedTuple):
     goal: str
 
 
+def _read(path, limit=-1):
+    """The first bytes of a file that must be there."""
+    if not os.path.isfile(path):  # a pipe could be opened too, and would wait for its writer
+        state = 'no file' if os.path.exists(path) else 'missing'
+        raise TarnError(f'{paths.shown(path)} is {state}: {ADVICE}')
+    try:
+        with open(path, 'rb') as file:
+            return file.read(limit)
+    except OSError as error:
+        raise TarnError(f'{paths.shown(path)} cannot be read: {error.strerror}') from None
+
+
+def _damaged(path):
+    return TarnError(f'{paths.shown(path)} is a damaged ELF file: run `make clean all`')
+
+
+def _loaded_segments(path, data):
+    """The segments that a loader copies, of a file that must be the kernel."""
+    if data[:6] != b'\x7fELF\x02\x01':
+        raise TarnError(f'{paths.shown(path)} is no 64-bit little-endian ELF file: {ADVICE}')
+    table, = struct.unpack_from('<Q', data, 32)
+    size, count = struct.unpack_from('<2H', data, 54)
+    all_of_them = [Segment(*struct.unpack_from('<IIQQQQQ', data, table + index * size))
+                   for index in range(count)]
+    notes = [data[one.offset:one.offset + len(PVH_NOTE)] for one in all_of_them if one.kind == NOTE]
+    if struct.unpack_from('<H', data, 18)[0] != X86_64 or PVH_NOTE not in notes:
+        raise TarnError(f'{paths.shown(path)} is an ELF file, but not the Tarn kernel: {ADVICE}')
+    return [one for one in all_of_them if one.kind == LOADED]
+
+
+def memory_end(path):
+    """The physical address after a kernel's last byte, which the machine's memory must reach."""
+    try:
+        return max(one.physical + one.size for one in _loaded_segments(path, _read(path, FRONT)))
+    except DAMAGE:
+        raise _damaged(path) from None
+
+
+def _guarded(method):
+    """A method of Elf to which damage in the file is a TarnError."""
+    def guarded(self):
+        try:
+            return method(self)
+        except DAMAGE:
+            raise _damaged(self.path) from None
+    return guarded
+
+
 class Elf:
     """One kernel file, read once. Any damage is a TarnError that names the file."""
 
     def __init__(self, path):
         self.path = path
-        try:
-            with open(path, 'rb') as file:
-                self.data = file.read()
-        except FileNotFoundError:
-            raise TarnError(f'{path} is missing: run `make`') from None
-        except OSError as error:
-            raise TarnError(f'{path} cannot be read: {error.strerror}') from None
-        try:
-            self._load()
-        except (struct.error, IndexError, UnicodeDecodeError):
-            raise TarnError(f'{path} is a damaged ELF file: run `make clean all`') from None
+        self.data = _read(path)
+        self._symbols = None
+        self._load()
 
+    @_guarded
     def _load(self):
-        if self.data[:6] != b'\x7fELF\x02\x01':
-            raise TarnError(f'{self.path} is no 64-bit little-endian ELF file: '
-                            'name the kernel with --kernel')
-        (self.entry, program, table) = struct.unpack_from('<QQQ', self.data, 24)
-        (program_size, program_count, size, count, names) = struct.unpack_from('<5H', self.data, 54)
-        self.segments = []
-        for index in range(program_count):
-            kind, _, offset, address, _, stored = struct.unpack_from(
-                '<IIQQQQ', self.data, program + index * program_size)
-            if kind == LOADED:
-                self.segments.append((address, offset, stored))
+        self.segments = _loaded_segments(self.path, self.data)
+        table, = struct.unpack_from('<Q', self.data, 40)
+        size, count, names = struct.unpack_from('<3H', self.data, 58)
         rows = [struct.unpack_from('<IIQQQQI', self.data, table + index * size)
                 for index in range(count)]
         name_base = rows[names][4] if count else 0
         self.sections = [Section(self._text(name_base + name), kind, address, offset, length, link)
                          for name, kind, _, address, offset, length, link in rows]
-        self._symbols = None
 
     def _text(self, offset):
         end = self.data.find(b'\0', offset)
@@ -97,9 +148,9 @@ class Elf:
         """The NUL-terminated text at a link address; "" for a null pointer."""
         if address == 0:
             return ''
-        for start, offset, stored in self.segments:
-            if start <= address < start + stored:
-                return self._text(offset + address - start)
+        for one in self.segments:
+            if one.address <= address < one.address + one.stored:
+                return self._text(one.offset + address - one.address)
         raise TarnError(f'{self.path}: no text at {address:#x}: run `make clean all`')
 
     def _records(self, name):
@@ -113,18 +164,22 @@ class Elf:
         return [struct.unpack_from('<4Q', self.data, section.offset + offset)
                 for offset in range(0, section.size, 32)]
 
+    @_guarded
     def tests(self):
         return [Test(self.string(name), self.string(quote), bool(flags & SLOW))
                 for name, quote, _, flags in self._records('.tarn.tests')]
 
+    @_guarded
     def crashes(self):
         return [Crash(self.string(name), self.string(expected), self.string(quote))
                 for name, expected, quote, _ in self._records('.tarn.crashes')]
 
+    @_guarded
     def benches(self):
         return [Bench(self.string(name), self.string(unit), self.string(goal))
                 for name, unit, goal, _ in self._records('.tarn.benches')]
 
+    @_guarded
     def symbols(self):
         if self._symbols is None:
             self._symbols = []

@@ -16,18 +16,40 @@ DEFAULTS = {'cpus': 1, 'mem': 64 << 20, 'numa': None, 'distance': (), 'disk': No
             'cmdline': '', 'timeout': None}
 DISTANCE_SELF, DISTANCE_OTHER = 10, 20
 FLAGS_WITH_FILE = ('--iso', '--kernel')
+ISO_MARK = (0x8001, b'CD001')  # where ISO 9660 has its name
+LARGEST = 1 << 50  # bytes; what is above makes QEMU talk of exabytes
 
 
 def size(text):
     """Bytes of `256M`, `4G`, `512K`; a bare number counts megabytes, as QEMU's -m does."""
-    match = re.fullmatch(r'(\d+)([KMG]?)', text.upper())
-    if not match or int(match.group(1)) == 0:
+    match = re.fullmatch(r'([0-9]+)([KMG]?)', text.upper())
+    amount = int(match.group(1)) * UNITS[match.group(2)] if match else 0
+    if not 0 < amount <= LARGEST:
         raise argparse.ArgumentTypeError(f'`{text}` is no size: write 256M or 4G')
-    return int(match.group(1)) * UNITS[match.group(2)]
+    return amount
+
+
+def file_name(text):
+    if not text:
+        raise argparse.ArgumentTypeError('`` is no file')
+    return text
 
 
 def size_or_file(text):
-    return size(text) if re.fullmatch(r'\d+[KMGkmg]?', text) else text
+    return size(text) if re.fullmatch(r'[0-9]+[KMGkmg]?', text) else file_name(text)
+
+
+def model(text):
+    if text in ('', '?', 'help'):
+        raise argparse.ArgumentTypeError(
+            f'`{text}` is no processor: qemu-system-x86_64 -cpu help lists them')
+    return text
+
+
+def one_line(text):
+    if '\n' in text:
+        raise argparse.ArgumentTypeError('the words must be on one line')
+    return text
 
 
 def seconds(text):
@@ -41,26 +63,27 @@ def seconds(text):
 
 
 def processors(text):
-    if not re.fullmatch(r'\d+', text) or not 1 <= int(text) <= 255:
+    if not re.fullmatch(r'[0-9]+', text) or not 1 <= int(text) <= 255:
         raise argparse.ArgumentTypeError(f'`{text}` is no number of processors: write 1 to 255')
     return int(text)
 
 
 def nodes(text):
     """`4` (that many equal nodes) or `SIZE[:CPU[-CPU]],...`: [(bytes or None, cpus or None)]."""
-    if re.fullmatch(r'\d', text) and int(text) > 0:
+    if re.fullmatch(r'[0-9]', text) and int(text) > 0:
         return [(None, None)] * int(text)
     result = []
     for part in text.split(','):
         amount, _, cpus = part.partition(':')
-        if cpus and not re.fullmatch(r'\d+(-\d+)?', cpus):
+        span = re.fullmatch(r'([0-9]+)(?:-([0-9]+))?', cpus)
+        if cpus and not (span and int(span[1]) <= int(span[2] or span[1])):
             raise argparse.ArgumentTypeError(f'`{cpus}` is no range of processors: write 0-3')
         result.append((size(amount), cpus))
     return result
 
 
 def distance(text):
-    match = re.fullmatch(r'(\d+)-(\d+)=(\d+)', text)
+    match = re.fullmatch(r'([0-9]+)-([0-9]+)=([0-9]+)', text)
     if not match or not DISTANCE_SELF < int(match.group(3)) < 256:
         raise argparse.ArgumentTypeError(f'`{text}` is no distance: write 0-1=21 (11 to 255)')
     return tuple(int(one) for one in match.groups())
@@ -74,7 +97,8 @@ def add_options(parser):
         group.add_argument(*names, default=argparse.SUPPRESS, **keywords)
 
     option('--cpus', type=processors, metavar='N', help='processors (1)')
-    option('--mem', type=size, metavar='SIZE', help='memory: 64M (the default), 4G')
+    option('--mem', type=size, metavar='SIZE',
+           help='memory, as 64M or 4G (256M; in tests/scenarios 64M)')
     option('--numa', type=nodes, metavar='N|LIST',
            help='N equal NUMA nodes, or a list SIZE[:CPU[-CPU]],... whose sum is the memory')
     option('--distance', type=distance, metavar='A-B=D', action='append',
@@ -85,13 +109,13 @@ def add_options(parser):
            help='tcg (the default), kvm, or auto: kvm where it works')
     option('--icount', action='store_true',
            help='one instruction a nanosecond of guest time; runs repeat exactly (TCG)')
-    option('--cpu', metavar='MODEL', help="QEMU's processor model (max)")
+    option('--cpu', type=model, metavar='MODEL', help="QEMU's processor model (max)")
     option('--kernel', metavar='[FILE]',
            help='boot this ELF (build/tarn.elf), without --iso by PVH')
     option('--iso', metavar='[FILE.iso]',
            help='boot through GRUB: from an image made of the kernel, or from FILE.iso')
     option('--uefi', action='store_true', help='UEFI firmware instead of BIOS; implies --iso')
-    option('--cmdline', metavar='WORDS', help="the kernel's command line")
+    option('--cmdline', type=one_line, metavar='WORDS', help="the kernel's command line")
     option('--timeout', type=seconds, metavar='SECONDS', help='kill the guest after that time')
 
 
@@ -145,6 +169,16 @@ class Machine:
                 raise TarnError(f'{count} nodes need at least 1 MB each: give more --mem', USAGE)
             self.numa = [(share, span) for span in spans]
         self.mem = sum(amount for amount, _ in self.numa)
+        owners = {}
+        for node, (_, cpus) in enumerate(self.numa):
+            first, _, last = cpus.partition('-')
+            for cpu in range(int(first), int(last or first) + 1) if cpus else ():
+                if cpu >= self.cpus or cpu in owners:
+                    why = f'there are 0 to {self.cpus - 1}; give more --cpus'
+                    if cpu in owners:
+                        why = f'node {owners[cpu]} has it'
+                    raise TarnError(f'--numa: node {node} takes processor {cpu}, but {why}', USAGE)
+                owners[cpu] = node
 
     def _check(self):
         if self.icount and self.accel == 'kvm':
@@ -157,8 +191,21 @@ class Machine:
             if max(first, second) >= len(self.numa) or first == second:
                 raise TarnError(f'--distance {first}-{second}: nodes are 0 to '
                                 f'{len(self.numa) - 1}, and two different ones', USAGE)
+        if self.iso:
+            self._check_image()
         if self.iso and self.cmdline:
             raise TarnError(f'{self.iso} has its command line inside: '
                             'use --iso without a file, or leave --cmdline out', USAGE)
-        if '\n' in self.cmdline or '\0' in self.cmdline:
-            raise TarnError('--cmdline must be one line', USAGE)
+
+    def _check_image(self):
+        """A firmware that finds nothing to boot waits without a word; so look before it does."""
+        try:
+            with open(self.iso, 'rb') as image:
+                image.seek(ISO_MARK[0])
+                mark = image.read(len(ISO_MARK[1]))
+        except OSError as error:
+            raise TarnError(f'{self.iso} cannot be read ({error.strerror}): '
+                            'use --iso without a file to make one', USAGE) from None
+        if mark != ISO_MARK[1]:
+            raise TarnError(f'{self.iso} is no ISO image: use --iso without a file to make one',
+                            USAGE)

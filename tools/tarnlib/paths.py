@@ -12,7 +12,11 @@ def build(*parts):
     """A path in the build folder (TARN_BUILD names another one); its folder exists afterwards."""
     base = os.environ.get('TARN_BUILD') or os.path.join(ROOT, 'build')
     path = os.path.join(base, *parts)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except OSError as error:
+        raise TarnError(f'{os.path.dirname(path)}: {error.strerror}: make it writable, or name '
+                        'another build folder in TARN_BUILD') from None
     return path
 
 

@@ -118,6 +118,8 @@ def read_table(path=paths.TABLE):
             lines = file.read().split('\n')
     except OSError as error:
         raise TarnError(f'{path} cannot be read: {error.strerror}') from None
+    except UnicodeDecodeError:
+        raise TarnError(f'{path} is no text') from None
     rows = []
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.startswith('#'):
