@@ -37,9 +37,9 @@
  * Each pool has one lock for its free lists and the headers of its pages. For nonpaged pool it is a
  * spin lock held with interrupts off, for some dozens of instructions: cheaper than a write of CR8,
  * and as good, since whatever runs at DISPATCH_LEVEL or above is an interrupt first. For paged pool
- * it is a mutex at APC_LEVEL, since its headers may fault. Pages are taken from and given back to
- * mm outside of any lock. The table of big blocks has a spin lock of its own; the counters of a tag
- * are changed by atomic additions. No routine holds two locks.
+ * it is a mutex at APC_LEVEL, since its headers may fault; threads wait for it. Pages are taken
+ * from and given back to mm outside of any lock. The table of big blocks has a spin lock of its
+ * own; the counters of a tag are changed by atomic additions. No routine holds two locks.
  *
  * Invariants, whenever the lock is free
  *
@@ -86,6 +86,7 @@ INIT VOID ExpInitializePools(VOID)
 {
     for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {
         PPOOL_DESCRIPTOR Pool = &ExpPools[Kind];
+        ExpInitializeMutex(&Pool->Mutex);
         for (ULONG Class = 0; Class < POOL_CLASSES; Class++) {
             Pool->ListHeads[Class].Flink = &Pool->ListHeads[Class];
             Pool->ListHeads[Class].Blink = &Pool->ListHeads[Class];

@@ -55,9 +55,10 @@ static inline ULONG ExpGranuleOf(const POOL_HEADER *Header)
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
-/* One pool: its free blocks by size, and what it holds. Lock guards all of it. */
+/* One pool: its free blocks by size, and what it holds. Its lock guards all of it. */
 typedef struct _POOL_DESCRIPTOR {
-    POOL_LOCK Lock;
+    POOL_LOCK Lock;   /* nonpaged pool's */
+    POOL_MUTEX Mutex; /* paged pool's */
     POOL_KIND Kind;
     POOL_TYPE PoolType;  /* as callers name it */
     UCHAR BlockType;     /* PoolType of the header of an ordinary block in use */
@@ -73,13 +74,14 @@ extern POOL_DESCRIPTOR ExpPools[PoolKindCount];
 /* The lock of a pool: a spin lock for nonpaged pool, a mutex at APC_LEVEL for paged (POOL-9). */
 static inline ULONG64 ExpLockPool(PPOOL_DESCRIPTOR Pool)
 {
-    return Pool->Kind == PoolKindPaged ? ExpAcquireMutex(&Pool->Lock) : ExpAcquireSpin(&Pool->Lock);
+    return Pool->Kind == PoolKindPaged ? ExpAcquireMutex(&Pool->Mutex)
+                                       : ExpAcquireSpin(&Pool->Lock);
 }
 
 static inline VOID ExpUnlockPool(PPOOL_DESCRIPTOR Pool, ULONG64 State)
 {
     if (Pool->Kind == PoolKindPaged) {
-        ExpReleaseMutex(&Pool->Lock, State);
+        ExpReleaseMutex(&Pool->Mutex, State);
     } else {
         ExpReleaseSpin(&Pool->Lock, State);
     }

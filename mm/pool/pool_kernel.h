@@ -33,26 +33,41 @@ static inline VOID ExpReleaseSpin(POOL_LOCK *Lock, ULONG64 State)
     KiRestoreInterrupts(State);
 }
 
+static inline VOID ExpInitializeMutex(POOL_MUTEX *Mutex)
+{
+    Mutex->Count = 1;
+    Mutex->Owner = NULL;
+    KeInitializeEvent(&Mutex->Event, SynchronizationEvent, FALSE);
+}
+
 /*
  * The lock of paged pool: its holder is at APC_LEVEL, where page faults are resolved and no APC can
- * ask for the lock again. There is one thread, so nobody can wait: a lock that is held already was
- * asked for by its own holder (a fault that allocates paged pool), which bug check 0xF names.
+ * ask for the lock again. Others wait, since the holder may have lost the processor to them. A
+ * holder that asks again (a fault that allocates paged pool) would wait for itself: bug check 0xF.
  */
-static inline ULONG64 ExpAcquireMutex(POOL_LOCK *Lock)
+static inline ULONG64 ExpAcquireMutex(POOL_MUTEX *Mutex)
 {
     KIRQL OldIrql = KiReadIrql();
+    PVOID Thread = KeGetCurrentThread();
     if (OldIrql < APC_LEVEL) {
         KiWriteIrql(APC_LEVEL);
     }
-    if (__atomic_exchange_n(&Lock->Held, 1, __ATOMIC_ACQUIRE) != 0) {
-        KeBugCheckEx(SPIN_LOCK_ALREADY_OWNED, (ULONG_PTR)Lock, 1, OldIrql, 0);
+    if (__atomic_sub_fetch(&Mutex->Count, 1, __ATOMIC_ACQUIRE) != 0) {
+        if (Mutex->Owner == Thread) {
+            KeBugCheckEx(SPIN_LOCK_ALREADY_OWNED, (ULONG_PTR)Mutex, (ULONG_PTR)Thread, OldIrql, 0);
+        }
+        KeWaitForSingleObject(&Mutex->Event, Executive, KernelMode, FALSE, NULL);
     }
+    Mutex->Owner = Thread;
     return OldIrql;
 }
 
-static inline VOID ExpReleaseMutex(POOL_LOCK *Lock, ULONG64 State)
+static inline VOID ExpReleaseMutex(POOL_MUTEX *Mutex, ULONG64 State)
 {
-    __atomic_store_n(&Lock->Held, 0, __ATOMIC_RELEASE);
+    Mutex->Owner = NULL;
+    if (__atomic_add_fetch(&Mutex->Count, 1, __ATOMIC_RELEASE) <= 0) {
+        KeSetEvent(&Mutex->Event, IO_NO_INCREMENT, FALSE);
+    }
     if (State < APC_LEVEL) {
         KiWriteIrql((KIRQL)State);
     }

@@ -20,10 +20,17 @@ typedef enum _POOL_KIND {
     PoolKindNone = PoolKindCount, /* an address outside the pools */
 } POOL_KIND;
 
-/* A lock of either sort below; 0 is free. */
+/* A lock that is spun for; 0 is free. */
 typedef struct _POOL_LOCK {
     volatile ULONG Held;
 } POOL_LOCK;
+
+/* A lock that is waited for. Count: 1 free, 0 held, -N held with N threads that wait. */
+typedef struct _POOL_MUTEX {
+    volatile LONG Count;
+    PVOID Owner;  /* the thread */
+    KEVENT Event; /* set by each release that somebody waits for */
+} POOL_MUTEX;
 
 #ifdef TARN_HOST
 
@@ -33,8 +40,9 @@ extern BOOLEAN KiCheckedMode;
 KIRQL ExpReadIrql(VOID);
 ULONG64 ExpAcquireSpin(POOL_LOCK *Lock);
 VOID ExpReleaseSpin(POOL_LOCK *Lock, ULONG64 State);
-ULONG64 ExpAcquireMutex(POOL_LOCK *Lock);
-VOID ExpReleaseMutex(POOL_LOCK *Lock, ULONG64 State);
+VOID ExpInitializeMutex(POOL_MUTEX *Mutex);
+ULONG64 ExpAcquireMutex(POOL_MUTEX *Mutex);
+VOID ExpReleaseMutex(POOL_MUTEX *Mutex, ULONG64 State);
 PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages);
 VOID ExpFreePages(PVOID Base);
 SIZE_T ExpQueryPages(PVOID Base);

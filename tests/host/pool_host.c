@@ -172,17 +172,25 @@ VOID ExpReleaseSpin(POOL_LOCK *Lock, ULONG64 State)
     Lock->Held = 0;
 }
 
-ULONG64 ExpAcquireMutex(POOL_LOCK *Lock)
+VOID ExpInitializeMutex(POOL_MUTEX *Mutex)
+{
+    Mutex->Count = 1;
+}
+
+ULONG64 ExpAcquireMutex(POOL_MUTEX *Mutex)
 {
     ULONG64 OldIrql = HostIrql;
-    HostLock(Lock);
+    if (Mutex->Count-- != 1) {
+        printf("Bail out! a mutex is taken twice\n");
+        exit(2);
+    }
     HostIrql = APC_LEVEL;
     return OldIrql;
 }
 
-VOID ExpReleaseMutex(POOL_LOCK *Lock, ULONG64 State)
+VOID ExpReleaseMutex(POOL_MUTEX *Mutex, ULONG64 State)
 {
-    Lock->Held = 0;
+    Mutex->Count++;
     HostIrql = (KIRQL)State;
 }
 
