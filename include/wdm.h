@@ -7,10 +7,10 @@
  * the page of X in the public driver reference.
  *
  * The parts: wdm_ke.h IRQL, locks, DPCs, bug check, time; wdm_thread.h threads, priorities,
- * processors; wdm_wait.h events, timers, waits; wdm_lock.h the other locks; wdm_ex.h pools;
- * wdm_mm.h memory and MDLs; wdm_rtl.h memory blocks, lists, bitmaps; wdm_list.h interlocked lists;
- * wdm_string.h strings; wdm_dbg.h printing; wdm_hal.h interlocked operations, ports and registers;
- * wdm_seh.h exceptions; wdm_work.h work items.
+ * processors; wdm_wait.h events, timers, waits; wdm_apc.h APCs; wdm_lock.h the other locks;
+ * wdm_ex.h pools; wdm_mm.h memory and MDLs; wdm_rtl.h memory blocks, lists, bitmaps; wdm_list.h
+ * interlocked lists; wdm_string.h strings; wdm_dbg.h printing; wdm_hal.h interlocked operations,
+ * ports and registers; wdm_seh.h exceptions; wdm_work.h work items.
  */
 #pragma once
 
@@ -21,6 +21,7 @@
 #include <wdm_ke.h>
 #include <wdm_thread.h>
 #include <wdm_wait.h>
+#include <wdm_apc.h>
 #include <wdm_lock.h>
 #include <wdm_ex.h>
 #include <wdm_seh.h>

@@ -130,6 +130,28 @@ LONG NTAPI KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG 
 /* The count. Any IRQL. DDI wdm KeReadStateSemaphore. */
 LONG NTAPI KeReadStateSemaphore(PRKSEMAPHORE Semaphore);
 
+/* ---- mutexes --------------------------------------------------------------------------------- */
+
+/*
+ * Makes a mutex that nobody owns. Its owner, whom a satisfied wait makes, is in a critical region
+ * and may acquire it again; at most 2^31 times, then the wait raises STATUS_MUTANT_LIMIT_EXCEEDED.
+ * A thread that ends while it owns one is bug check 0x4000008A (thread, mutex). Level is 0. Any
+ * IRQL. DDI wdm KeInitializeMutex.
+ */
+VOID NTAPI KeInitializeMutex(PRKMUTEX Mutex, ULONG Level);
+
+/*
+ * Undoes one acquisition and returns the state before: 0 when the mutex is free now, less
+ * when it still has its owner. STATUS_MUTANT_NOT_OWNED is raised for anybody else. Wait as
+ * KeSetEvent. <= DISPATCH_LEVEL. DDI wdm KeReleaseMutex.
+ */
+LONG NTAPI KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait);
+
+/* 1 when nobody owns it, less otherwise. <= DISPATCH_LEVEL. DDI wdm KeReadStateMutex. */
+LONG NTAPI KeReadStateMutex(PRKMUTEX Mutex);
+
+#define KeWaitForMutexObject KeWaitForSingleObject
+
 /* ---- timers ---------------------------------------------------------------------------------- */
 
 typedef enum _TIMER_TYPE { NotificationTimer, SynchronizationTimer } TIMER_TYPE;

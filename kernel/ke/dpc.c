@@ -14,6 +14,8 @@
  *   DPC-3  High importance goes to the head, everything else to the tail.
  *   DPC-4  A routine returns at DISPATCH_LEVEL: checked mode, bug check 0xC8 with (current << 16 |
  *          DISPATCH_LEVEL << 8 | 2, routine, object, 0).
+ *   DPC-5  A routine leaves the interrupted thread's APC disable counts as they were: checked mode,
+ *          bug check 0xC7 (4, routine, counts before, counts after).
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -23,6 +25,7 @@
 #define DPC_TARGETED               0x8000 /* in KDPC.Number: the rest is the processor */
 #define DPC_DEPTH_LIMIT            4      /* contract 1.8 */
 #define UNEXPECTED_IRQL_IN_CALLOUT 2
+#define INVALID_APC_COUNT          4
 #define KI_PROCESSORS              1 /* the others start in milestone 2 */
 
 VOID NTAPI KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
@@ -128,6 +131,7 @@ ULONG KiQueryDpcs(PKPRCB Prcb, KI_WAITING_DPC *Waiting, ULONG Most)
 static VOID KiRunDpc(PKPRCB Prcb, PKDPC Dpc, PVOID Argument1, PVOID Argument2)
 {
     PKDEFERRED_ROUTINE Routine = Dpc->DeferredRoutine;
+    ULONG ApcDisable = Prcb->CurrentThread->CombinedApcDisable;
     Prcb->DpcCount++;
     Routine(Dpc, Dpc->DeferredContext, Argument1, Argument2);
     KIRQL Irql = KiReadIrql();
@@ -135,6 +139,11 @@ static VOID KiRunDpc(PKPRCB Prcb, PKDPC Dpc, PVOID Argument1, PVOID Argument2)
         KeBugCheckEx(IRQL_UNEXPECTED_VALUE,
                      (Irql << 16) | (DISPATCH_LEVEL << 8) | UNEXPECTED_IRQL_IN_CALLOUT,
                      (ULONG_PTR)Routine, (ULONG_PTR)Dpc, 0);
+    }
+    ULONG ApcDisableNow = Prcb->CurrentThread->CombinedApcDisable;
+    if (KiCheckedMode && ApcDisableNow != ApcDisable) {
+        KeBugCheckEx(TIMER_OR_DPC_INVALID, INVALID_APC_COUNT, (ULONG_PTR)Routine, ApcDisable,
+                     ApcDisableNow);
     }
 }
 

@@ -32,6 +32,7 @@ ULONG KiBootWordCount(VOID);
 enum {
     KiEventNotificationObject = 0,
     KiEventSynchronizationObject = 1,
+    KiMutantObject = 2,
     KiSemaphoreObject = 5,
     KiThreadObject = 6,
     KiTimerNotificationObject = 8,
@@ -80,6 +81,20 @@ struct _KTHREAD {
     PKWAIT_BLOCK WaitBlockList;
     KWAIT_BLOCK WaitBlock[THREAD_WAIT_OBJECTS + 1]; /* the last one is the timer's */
     KTIMER Timer;                                   /* of a wait with a limit */
+    LIST_ENTRY MutantListHead;                      /* the mutexes that it owns: mutant.c */
+
+    /* APCs: apc.c. */
+    LIST_ENTRY ApcListHead[MaximumMode];
+    BOOLEAN ApcQueueable;        /* it has not begun to end */
+    BOOLEAN KernelApcPending;    /* interrupt 0x1F is to look at the kernel APCs */
+    BOOLEAN KernelApcInProgress; /* a normal kernel APC is at its NormalRoutine */
+    union {
+        struct {
+            SHORT KernelApcDisable;  /* less 1 for each critical region and owned KMUTEX */
+            SHORT SpecialApcDisable; /* less 1 for each guarded region */
+        };
+        ULONG CombinedApcDisable;
+    };
 };
 #define KI_PRIORITY_DEFAULT 8 /* of system threads (contract 1.9) */
 #define KI_QUANTUM_TICK     3 /* units a clock tick */
@@ -388,6 +403,37 @@ VOID KiEndSignal(ULONG64 Flags, BOOLEAN Wait);
  * one or the next. Returns whether it was alerted in Mode already. <= DISPATCH_LEVEL.
  */
 BOOLEAN KeAlertThread(PKTHREAD Thread, KPROCESSOR_MODE Mode);
+
+/* ---- mutexes (mutant.c); KiDispatcherLock is held -------------------------------------------- */
+
+/*
+ * Makes Thread the owner of a mutex that is free or its own. STATUS_ABANDONED: the owner before
+ * ended. STATUS_MUTANT_LIMIT_EXCEEDED: nothing was done.
+ */
+NTSTATUS KiTakeMutant(PKMUTANT Mutant, PKTHREAD Thread);
+BOOLEAN KiIsMutantAtLimit(PKMUTANT Mutant);
+/* Gives back what an ending thread owns; bug check 0x4000008A (thread, mutex) for a KMUTEX. */
+VOID KiAbandonMutants(PKTHREAD Thread);
+
+/* ---- APCs (apc.c) ---------------------------------------------------------------------------- */
+
+VOID KiInitializeApcs(VOID); /* boot only */
+VOID KiInitializeApcState(PKTHREAD Thread);
+/* Runs the current thread's user APCs. <= APC_LEVEL. */
+VOID KiDeliverUserApcs(PKTHREAD Thread);
+/*
+ * The current thread ends: nothing is queued to it any more, its user APCs are run down. Bug check
+ * 0x20 (APC, APC disable count, IRQL, 0) if a kernel APC waits for the end of a region. PASSIVE.
+ */
+VOID KiRundownApcs(PKTHREAD Thread);
+
+/* Count times KeEnterCriticalRegion and KeLeaveCriticalRegion for a thread, without checks. */
+static inline VOID KiEnterCriticalRegion(PKTHREAD Thread, SHORT Count)
+{
+    Thread->KernelApcDisable -= Count;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+VOID KiLeaveCriticalRegion(PKTHREAD Thread, SHORT Count);
 
 /* ---- time and timers (time.c, timer.c) ------------------------------------------------------- */
 

@@ -155,4 +155,5 @@ INIT VOID KiInitializeProcessor(VOID)
     ULONG64 Base = (ULONG64)Pcr;
     __asm__ volatile("wrmsr" : : "c"(MSR_GS_BASE), "a"((ULONG)Base), "d"((ULONG)(Base >> 32)));
     KiInitializeDpcs(Prcb);
+    KiInitializeApcs();
 }

@@ -199,6 +199,9 @@ VOID KiSwapThread(PKPRCB Prcb, KIRQL Irql)
     if (New->SwapIrql != Irql) {
         KiWriteIrql(New->SwapIrql); /* means nothing yet: interrupts are off */
     }
+    if (New->KernelApcPending) {
+        HalpRequestSoftwareInterrupt(APC_VECTOR);
+    }
     KiSwapContext(&Old->KernelStack, New->KernelStack);
 }
 

@@ -45,6 +45,8 @@ static VOID KiPrepareThread(PKTHREAD Thread, PVOID StackBase, PVOID StackLimit)
     Thread->WaitBlock[THREAD_WAIT_OBJECTS].Object = &Thread->Timer;
     Thread->WaitBlock[THREAD_WAIT_OBJECTS].WaitType = WaitAny;
     Thread->WaitBlock[THREAD_WAIT_OBJECTS].WaitKey = STATUS_TIMEOUT;
+    InitializeListHead(&Thread->MutantListHead);
+    KiInitializeApcState(Thread);
     Thread->StackBase = StackBase;
     Thread->StackLimit = StackLimit;
     Thread->Priority = Thread->BasePriority = KI_PRIORITY_DEFAULT;
@@ -98,7 +100,9 @@ DECLSPEC_NORETURN VOID KiRunThread(KI_SYSTEM_ROUTINE *SystemRoutine, PKSTART_ROU
 DECLSPEC_NORETURN VOID KiTerminateThread(VOID)
 {
     PKTHREAD Thread = KeGetCurrentThread();
+    KiRundownApcs(Thread);
     KiLockDispatcher();
+    KiAbandonMutants(Thread);
     Thread->State = ThreadTerminated;
     Thread->Header.SignalState = 1;
     KiWakeWaiters(&Thread->Header, IO_NO_INCREMENT);

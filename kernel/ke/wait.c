@@ -45,40 +45,50 @@ VOID KiInitializeHeader(PDISPATCHER_HEADER Header, UCHAR Type, SIZE_T Size, LONG
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
-static inline BOOLEAN KiIsSignalled(PDISPATCHER_HEADER Object)
+/* A mutex is as good as signalled for its owner. */
+static inline BOOLEAN KiIsSignalled(PDISPATCHER_HEADER Object, PKTHREAD Thread)
 {
-    return Object->SignalState > 0;
+    return Object->SignalState > 0 ||
+           (Object->Type == KiMutantObject && ((PKMUTANT)Object)->OwnerThread == Thread);
 }
 
-/* What a satisfied wait does to its object; a notification object stays as it is. */
-static inline VOID KiSatisfyObject(PDISPATCHER_HEADER Object)
+/*
+ * What a satisfied wait does to its object; a notification object stays as it is. STATUS_ABANDONED
+ * comes with a mutex whose owner ended, STATUS_MUTANT_LIMIT_EXCEEDED says that nothing was done.
+ */
+static inline NTSTATUS KiSatisfyObject(PDISPATCHER_HEADER Object, PKTHREAD Thread)
 {
     switch (Object->Type) {
     case KiEventSynchronizationObject:
     case KiTimerSynchronizationObject: Object->SignalState = 0; break;
     case KiSemaphoreObject: Object->SignalState--; break;
+    case KiMutantObject: return KiTakeMutant((PKMUTANT)Object, Thread);
     default: break;
     }
+    return STATUS_SUCCESS;
 }
 
 /* TRUE when all that the thread waits for is signalled; its timer's block does not count. */
 static BOOLEAN KiAllAreSignalled(PKWAIT_BLOCK First)
 {
     for (PKWAIT_BLOCK Block = First; Block != NULL; Block = Block->NextWaitBlock) {
-        if (Block->WaitType == WaitAll && !KiIsSignalled(Block->Object)) {
+        if (Block->WaitType == WaitAll && !KiIsSignalled(Block->Object, Block->Thread)) {
             return FALSE;
         }
     }
     return TRUE;
 }
 
-static VOID KiSatisfyAll(PKWAIT_BLOCK First)
+/* STATUS_ABANDONED if one of them was an abandoned mutex. */
+static NTSTATUS KiSatisfyAll(PKWAIT_BLOCK First)
 {
+    NTSTATUS Status = STATUS_SUCCESS;
     for (PKWAIT_BLOCK Block = First; Block != NULL; Block = Block->NextWaitBlock) {
         if (Block->WaitType == WaitAll) {
-            KiSatisfyObject(Block->Object);
+            Status |= KiSatisfyObject(Block->Object, Block->Thread);
         }
     }
+    return Status;
 }
 
 /* ---- the end of a wait ----------------------------------------------------------------------- */
@@ -116,12 +126,11 @@ VOID KiEndWait(PKTHREAD Thread, NTSTATUS Status, KPRIORITY Increment)
 static BOOLEAN KiTryToEndWait(PKWAIT_BLOCK Block, KPRIORITY Increment)
 {
     PKTHREAD Thread = Block->Thread;
-    NTSTATUS Status = STATUS_SUCCESS;
+    NTSTATUS Status;
     if (Block->WaitType == WaitAny) {
-        KiSatisfyObject(Block->Object);
-        Status = Block->WaitKey;
+        Status = KiSatisfyObject(Block->Object, Thread) | Block->WaitKey;
     } else if (KiAllAreSignalled(Thread->WaitBlockList)) {
-        KiSatisfyAll(Thread->WaitBlockList);
+        Status = KiSatisfyAll(Thread->WaitBlockList);
     } else {
         return FALSE;
     }
@@ -136,7 +145,7 @@ static BOOLEAN KiTryToEndWait(PKWAIT_BLOCK Block, KPRIORITY Increment)
 VOID KiWakeWaiters(PDISPATCHER_HEADER Object, KPRIORITY Increment)
 {
     PLIST_ENTRY Kept = &Object->WaitListHead;
-    while (Kept->Flink != &Object->WaitListHead && KiIsSignalled(Object)) {
+    while (Kept->Flink != &Object->WaitListHead && Object->SignalState > 0) {
         PKWAIT_BLOCK Block = CONTAINING_RECORD(Kept->Flink, KWAIT_BLOCK, WaitListEntry);
         if (!KiTryToEndWait(Block, Increment)) {
             Kept = Kept->Flink;
@@ -223,7 +232,7 @@ static inline ULONG64 KiEnterWait(PKTHREAD Thread, PKI_WAIT Wait)
         Thread->WaitNext = FALSE;
         KiWriteIrql(Wait->Irql); /* means nothing yet: interrupts are off */
     }
-    if (Wait->Timeout != NULL && Wait->Timeout->QuadPart != 0) {
+    if (Wait->Timeout != NULL && Wait->Timeout->QuadPart != 0 && Wait->DueTime == 0) {
         Wait->DueTime = KiComputeDueTime(Wait->Timeout->QuadPart);
     }
     return Flags;
@@ -249,14 +258,21 @@ static inline VOID KiHangBlock(PKWAIT_BLOCK Block, PKTHREAD Thread, PKWAIT_BLOCK
 
 /*
  * What the thread wants is not signalled: it waits, unless it is alerted or its time is up, and
- * returns the result. The blocks say which objects.
+ * returns the result. The blocks say which objects. STATUS_KERNEL_APC: there is an APC to run as
+ * soon as the lock is free, and then all of this to do again.
  */
 static NTSTATUS KiBlockThread(PKTHREAD Thread, const KI_WAIT *Wait, PKWAIT_BLOCK Blocks,
                               ULONG Count)
 {
     PKWAIT_BLOCK TimerBlock = NULL;
+    if (Thread->KernelApcPending && Thread->SpecialApcDisable == 0 && Wait->Irql < APC_LEVEL) {
+        return STATUS_KERNEL_APC;
+    }
     if (KiIsAlerted(Thread, Wait)) {
         return STATUS_ALERTED;
+    }
+    if (Wait->Alertable && !IsListEmpty(&Thread->ApcListHead[UserMode])) {
+        return STATUS_USER_APC;
     }
     if (Wait->Timeout != NULL) {
         if (Wait->Timeout->QuadPart == 0 || Wait->DueTime <= KiInterruptTime) {
@@ -278,6 +294,21 @@ static NTSTATUS KiBlockThread(PKTHREAD Thread, const KI_WAIT *Wait, PKWAIT_BLOCK
     return Thread->WaitStatus;
 }
 
+/* What the waits do last, without the lock. */
+static NTSTATUS KiLeaveWait(PKTHREAD Thread, const KI_WAIT *Wait, NTSTATUS Status, PVOID Caller)
+{
+    if (Status == STATUS_USER_APC && Wait->Mode == UserMode) {
+        KiDeliverUserApcs(Thread);
+    }
+    if (Status == STATUS_MUTANT_LIMIT_EXCEEDED) {
+        KiRaiseStatus(Status, Caller);
+    }
+    return Status;
+}
+
+/* The address of the caller's call, where an exception is laid. */
+#define CALL_SITE ((PCHAR)__builtin_return_address(0) - 1)
+
 NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason,
                                      KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
                                      PLARGE_INTEGER Timeout)
@@ -285,41 +316,70 @@ NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason,
     PKTHREAD Thread = KeGetCurrentThread();
     PKWAIT_BLOCK Block = &Thread->WaitBlock[0];
     KI_WAIT Wait = {Timeout, 0, WaitReason, WaitMode, Alertable, KiWaitLevel(Thread)};
-    NTSTATUS Status = STATUS_SUCCESS;
+    NTSTATUS Status;
     if (KiCheckedMode) {
         KiCheckWait(Object, &Wait);
     }
-    ULONG64 Flags = KiEnterWait(Thread, &Wait);
-    if (KiIsSignalled(Object)) {
-        KiSatisfyObject(Object);
-    } else {
-        Block->Object = Object;
-        Block->WaitType = WaitAny;
-        Block->WaitKey = 0;
-        Status = KiBlockThread(Thread, &Wait, Block, 1);
-    }
-    KiExitDispatcher(Flags);
-    return Status;
+    do {
+        ULONG64 Flags = KiEnterWait(Thread, &Wait);
+        if (KiIsSignalled(Object, Thread)) {
+            Status = KiSatisfyObject(Object, Thread);
+        } else {
+            Block->Object = Object;
+            Block->WaitType = WaitAny;
+            Block->WaitKey = 0;
+            Status = KiBlockThread(Thread, &Wait, Block, 1);
+        }
+        KiExitDispatcher(Flags);
+    } while (Status == STATUS_KERNEL_APC);
+    return KiLeaveWait(Thread, &Wait, Status, CALL_SITE);
 }
 EXPORT(KeWaitForSingleObject);
 
-/* Satisfies a wait that can be without waiting; STATUS_PENDING when it cannot. */
-static NTSTATUS KiTryObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType)
+static NTSTATUS KiTryAny(ULONG Count, PVOID Object[], PKTHREAD Thread)
 {
     for (ULONG i = 0; i < Count; i++) {
-        BOOLEAN Signalled = KiIsSignalled(Object[i]);
-        if (WaitType == WaitAny && Signalled) {
-            KiSatisfyObject(Object[i]);
-            return STATUS_WAIT_0 + (NTSTATUS)i;
+        if (KiIsSignalled(Object[i], Thread)) {
+            NTSTATUS Status = KiSatisfyObject(Object[i], Thread);
+            return NT_SUCCESS(Status) ? Status | (NTSTATUS)i : Status;
         }
-        if (WaitType == WaitAll && !Signalled) {
+    }
+    return STATUS_PENDING;
+}
+
+static NTSTATUS KiTryAll(ULONG Count, PVOID Object[], PKTHREAD Thread)
+{
+    NTSTATUS Status = STATUS_SUCCESS;
+    for (ULONG i = 0; i < Count; i++) {
+        PDISPATCHER_HEADER Header = Object[i];
+        if (!KiIsSignalled(Header, Thread)) {
             return STATUS_PENDING;
         }
+        if (Header->Type == KiMutantObject && KiIsMutantAtLimit((PKMUTANT)Header)) {
+            return STATUS_MUTANT_LIMIT_EXCEEDED;
+        }
     }
-    for (ULONG i = 0; WaitType == WaitAll && i < Count; i++) {
-        KiSatisfyObject(Object[i]);
+    for (ULONG i = 0; i < Count; i++) {
+        Status |= KiSatisfyObject(Object[i], Thread);
     }
-    return WaitType == WaitAll ? STATUS_SUCCESS : STATUS_PENDING;
+    return Status;
+}
+
+/* One attempt: satisfies the wait if it can be without waiting, else waits. The lock is held. */
+static NTSTATUS KiWaitForSeveral(PKTHREAD Thread, const KI_WAIT *Wait, ULONG Count, PVOID Object[],
+                                 WAIT_TYPE WaitType, PKWAIT_BLOCK Blocks)
+{
+    NTSTATUS Status =
+        WaitType == WaitAny ? KiTryAny(Count, Object, Thread) : KiTryAll(Count, Object, Thread);
+    if (Status != STATUS_PENDING) {
+        return Status;
+    }
+    for (ULONG i = 0; i < Count; i++) {
+        Blocks[i].Object = Object[i];
+        Blocks[i].WaitType = (UCHAR)WaitType;
+        Blocks[i].WaitKey = (USHORT)i;
+    }
+    return KiBlockThread(Thread, Wait, Blocks, Count);
 }
 
 NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType,
@@ -330,24 +390,19 @@ NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE W
     PKTHREAD Thread = KeGetCurrentThread();
     PKWAIT_BLOCK Blocks = WaitBlockArray != NULL ? WaitBlockArray : Thread->WaitBlock;
     KI_WAIT Wait = {Timeout, 0, WaitReason, WaitMode, Alertable, KiWaitLevel(Thread)};
+    NTSTATUS Status;
     if (Count > (WaitBlockArray != NULL ? MAXIMUM_WAIT_OBJECTS : THREAD_WAIT_OBJECTS)) {
         KeBugCheck(MAXIMUM_WAIT_OBJECTS_EXCEEDED);
     }
     for (ULONG i = 0; KiCheckedMode && i < Count; i++) {
         KiCheckWait(Object[i], &Wait);
     }
-    ULONG64 Flags = KiEnterWait(Thread, &Wait);
-    NTSTATUS Status = KiTryObjects(Count, Object, WaitType);
-    if (Status == STATUS_PENDING) {
-        for (ULONG i = 0; i < Count; i++) {
-            Blocks[i].Object = Object[i];
-            Blocks[i].WaitType = (UCHAR)WaitType;
-            Blocks[i].WaitKey = (USHORT)i;
-        }
-        Status = KiBlockThread(Thread, &Wait, Blocks, Count);
-    }
-    KiExitDispatcher(Flags);
-    return Status;
+    do {
+        ULONG64 Flags = KiEnterWait(Thread, &Wait);
+        Status = KiWaitForSeveral(Thread, &Wait, Count, Object, WaitType, Blocks);
+        KiExitDispatcher(Flags);
+    } while (Status == STATUS_KERNEL_APC);
+    return KiLeaveWait(Thread, &Wait, Status, CALL_SITE);
 }
 EXPORT(KeWaitForMultipleObjects);
 
@@ -356,6 +411,7 @@ NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertabl
 {
     PKTHREAD Thread = KeGetCurrentThread();
     KI_WAIT Wait = {Interval, 0, DelayExecution, WaitMode, Alertable, KiWaitLevel(Thread)};
+    NTSTATUS Status;
     if (Interval->QuadPart == 0) {
         ZwYieldExecution();
         return STATUS_SUCCESS;
@@ -363,9 +419,12 @@ NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertabl
     if (KiCheckedMode) {
         KiCheckWait(&Thread->Timer, &Wait);
     }
-    ULONG64 Flags = KiEnterWait(Thread, &Wait);
-    NTSTATUS Status = KiBlockThread(Thread, &Wait, NULL, 0);
-    KiExitDispatcher(Flags);
+    do {
+        ULONG64 Flags = KiEnterWait(Thread, &Wait);
+        Status = KiBlockThread(Thread, &Wait, NULL, 0);
+        KiExitDispatcher(Flags);
+    } while (Status == STATUS_KERNEL_APC);
+    Status = KiLeaveWait(Thread, &Wait, Status, NULL);
     return Status == STATUS_TIMEOUT ? STATUS_SUCCESS : Status;
 }
 EXPORT(KeDelayExecutionThread);

@@ -132,18 +132,30 @@ TEST(IrqlHoldsBack, "irql/apic-holds-back-what-the-level-masks",
     }
 }
 
+/* A special kernel APC is what comes with the interrupt of vector 0x1F. */
+static VOID NTAPI CountApc(PKAPC Apc, PKNORMAL_ROUTINE *NormalRoutine, PVOID *Context,
+                           PVOID *Argument1, PVOID *Argument2)
+{
+    UNREFERENCED_PARAMETER(Apc);
+    UNREFERENCED_PARAMETER(NormalRoutine);
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+    CountInterrupt(NULL, *Context);
+}
+
 TEST(IrqlApcVector, "irql/apc-interrupt-waits-for-passive", "DESIGN: APC at vector 0x1F")
 {
+    static KAPC Apc;
     KIRQL Old;
-    KiConnectVector(APC_VECTOR, CountInterrupt, NULL);
+    KeInitializeApc(&Apc, KeGetCurrentThread(), OriginalApcEnvironment, CountApc, NULL, NULL,
+                    KernelMode, NULL);
     IrqlHits = 0;
     KeRaiseIrql(APC_LEVEL, &Old);
-    HalpRequestSoftwareInterrupt(APC_VECTOR);
+    KeInsertQueueApc(&Apc, NULL, NULL, IO_NO_INCREMENT);
     CHECK_EQ(IrqlHits, 0);
     KeLowerIrql(Old);
     CHECK_EQ(IrqlHits, 1);
     CHECK_EQ(IrqlSeen, APC_LEVEL);
-    KiConnectVector(APC_VECTOR, NULL, NULL);
 }
 
 TEST(IrqlMerge, "irql/pending-requests-merge", "APIC-2")
