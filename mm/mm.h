@@ -432,6 +432,7 @@ typedef struct _MI_REGION {
     RTL_BITMAP InUse; /* a bit a page, as far as memory backs them */
     RTL_BITMAP Last;  /* set for the last page of each reservation; as large as InUse */
     ULONG LowestFree; /* page; may be the first behind the bitmaps */
+    ULONG Tabled;     /* the pages below have page tables, which stay (PTE-1) */
     SIZE_T PagesInUse;
     SIZE_T PeakPages;
 } DECLSPEC_ALIGN(64) MI_REGION, *PMI_REGION;

@@ -76,49 +76,56 @@ VOID MiInsertPage(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
     }
 }
 
+static __attribute__((noinline)) DECLSPEC_NORETURN VOID MiReportBadLink(PFN_NUMBER Pfn)
+{
+    KeBugCheckEx(PFN_LIST_CORRUPT, 2, Pfn, MmHighestPhysicalPage, MiPfnEntry(Pfn)->ReferenceCount);
+}
+
 /* The neighbour's link back to Pfn, or to the list's head; checks it (PFN-2). */
-static PPFN_NUMBER MiLinkTo(PFN_NUMBER Pfn, PFN_NUMBER Neighbour, BOOLEAN Forward, PPFN_NUMBER Head)
+FORCEINLINE PPFN_NUMBER MiLinkTo(PFN_NUMBER Pfn, PFN_NUMBER Neighbour, BOOLEAN Forward,
+                                 PPFN_NUMBER Head)
 {
     PPFN_NUMBER Link = Head;
     if (Neighbour != MI_NO_PAGE) {
         if (!MiIsPfn(Neighbour)) {
-            KeBugCheckEx(PFN_LIST_CORRUPT, 2, Pfn, MmHighestPhysicalPage,
-                         MiPfnEntry(Pfn)->ReferenceCount);
+            MiReportBadLink(Pfn);
         }
         PMMPFN Entry = MiPfnEntry(Neighbour);
         Link = Forward ? &Entry->Flink : &Entry->u2.Blink;
     }
     if (*Link != Pfn) {
-        KeBugCheckEx(PFN_LIST_CORRUPT, 2, Pfn, MmHighestPhysicalPage,
-                     MiPfnEntry(Pfn)->ReferenceCount);
+        MiReportBadLink(Pfn);
     }
     return Link;
 }
 
-VOID MiUnlinkPage(PMI_NODE Node, PFN_NUMBER Pfn)
+/* Takes a page off the list that it is on. */
+FORCEINLINE VOID MiUnlinkFrom(PMI_NODE Node, PMMPFNLIST List, PFN_NUMBER Pfn)
 {
     PMMPFN Entry = MiPfnEntry(Pfn);
-    MMLISTS Name = Entry->PageLocation;
-    PMMPFNLIST List = MiListOf(Node, Pfn, Name);
-
     if (List->Total == 0) {
         KeBugCheckEx(PFN_LIST_CORRUPT, 1, Pfn, Node->AvailablePages, 0);
     }
     if (Entry->ReferenceCount != 0) {
-        KeBugCheckEx(PFN_LIST_CORRUPT, 2, Pfn, MmHighestPhysicalPage, Entry->ReferenceCount);
+        MiReportBadLink(Pfn);
     }
     PPFN_NUMBER FromBefore = MiLinkTo(Pfn, Entry->u2.Blink, TRUE, &List->Flink);
     PPFN_NUMBER FromBehind = MiLinkTo(Pfn, Entry->Flink, FALSE, &List->Blink);
     *FromBefore = Entry->Flink;
     *FromBehind = Entry->u2.Blink;
     List->Total--;
-    if (MiCountsAsAvailable(Pfn, Name)) {
+    if (MiCountsAsAvailable(Pfn, List->ListName)) {
         Node->AvailablePages--;
     }
     Entry->Flink = MI_NO_PAGE;
     Entry->u2.ShareCount = 0;
     Entry->ReferenceCount = 1;
     Entry->PageLocation = ActiveAndValid;
+}
+
+VOID MiUnlinkPage(PMI_NODE Node, PFN_NUMBER Pfn)
+{
+    MiUnlinkFrom(Node, MiListOf(Node, Pfn, MiPfnEntry(Pfn)->PageLocation), Pfn);
 }
 
 /* Takes the first page of a list; *Zeroed says which kind it was. MI_NO_PAGE when it is empty. */
@@ -134,7 +141,7 @@ static PFN_NUMBER MiTakeFirst(PMI_NODE Node, PMMPFNLIST List)
     if (!MiIsPfn(Pfn) || MiPfnEntry(Pfn)->PageLocation != List->ListName) {
         KeBugCheckEx(PFN_LIST_CORRUPT, 0x8D, Pfn, 0, 0);
     }
-    MiUnlinkPage(Node, Pfn);
+    MiUnlinkFrom(Node, List, Pfn);
     return Pfn;
 }
 

@@ -127,6 +127,9 @@ static BOOLEAN MiGrowMaps(PMI_REGION Region)
 /* The lowest free run of Pages pages, growing the bitmaps if need be. The lock is held. */
 static ULONG MiFindRun(PMI_REGION Region, SIZE_T Pages)
 {
+    if (Pages == 1 && Region->LowestFree < Region->InUse.SizeOfBitMap) {
+        return Region->LowestFree; /* VA-2 */
+    }
     for (;;) {
         ULONG Found = RtlFindClearBits(&Region->InUse, (ULONG)Pages, Region->LowestFree);
         if (Found != RTL_BITMAP_NOT_FOUND || Region->InUse.SizeOfBitMap == Region->Size ||
@@ -140,8 +143,10 @@ static VOID MiMarkReserved(PMI_REGION Region, ULONG Start, ULONG Pages)
 {
     RtlSetBits(&Region->InUse, Start, Pages);
     RtlSetBit(&Region->Last, Start + Pages - 1);
-    ULONG Lowest = RtlFindClearBits(&Region->InUse, 1, Region->LowestFree);
-    Region->LowestFree = Lowest == RTL_BITMAP_NOT_FOUND ? Region->InUse.SizeOfBitMap : Lowest;
+    if (Start == Region->LowestFree) {
+        ULONG Lowest = RtlFindClearBits(&Region->InUse, 1, Start + Pages);
+        Region->LowestFree = Lowest == RTL_BITMAP_NOT_FOUND ? Region->InUse.SizeOfBitMap : Lowest;
+    }
     Region->PagesInUse += Pages;
     if (Region->PagesInUse > Region->PeakPages) {
         Region->PeakPages = Region->PagesInUse;
@@ -170,20 +175,38 @@ static BOOLEAN MiMayHaveTables(SIZE_T Pages)
            MmTotalCommitLimit - MmTotalCommittedPages + MiPageTablePages;
 }
 
+static ULONG MiPageInRegion(PMI_REGION Region, PVOID Va)
+{
+    return (ULONG)(((ULONG_PTR)Va - Region->Base) / PAGE_SIZE);
+}
+
+/* Page tables for a run; what lies below Tabled is not looked at again. */
+static BOOLEAN MiCreateRegionTables(PMI_REGION Region, PVOID Va, SIZE_T Pages)
+{
+    ULONG Start = MiPageInRegion(Region, Va), End = Start + (ULONG)Pages;
+    if (End <= __atomic_load_n(&Region->Tabled, __ATOMIC_RELAXED)) {
+        return TRUE;
+    }
+    if (!MiCreatePageTables(Va, Pages)) {
+        return FALSE;
+    }
+    ULONG64 State = MiAcquireLock(&Region->Lock);
+    if (Start <= Region->Tabled && End > Region->Tabled) {
+        Region->Tabled = End;
+    }
+    MiReleaseLock(&Region->Lock, State);
+    return TRUE;
+}
+
 PVOID MiReserveRegion(MI_REGION_ID Id, SIZE_T Pages)
 {
     PMI_REGION Region = &MiRegions[Id];
     PVOID Va = Pages == 0 || !MiMayHaveTables(Pages) ? NULL : MiTakeRunOfRegion(Region, Pages);
-    if (Va != NULL && !MiCreatePageTables(Va, Pages)) {
+    if (Va != NULL && !MiCreateRegionTables(Region, Va, Pages)) {
         MiReleaseRegion(Region, Va, Pages);
         return NULL;
     }
     return Va;
-}
-
-static ULONG MiPageInRegion(PMI_REGION Region, PVOID Va)
-{
-    return (ULONG)(((ULONG_PTR)Va - Region->Base) / PAGE_SIZE);
 }
 
 /* A reservation starts at page Index: it is reserved and does not go on from the page before. */

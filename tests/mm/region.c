@@ -186,6 +186,20 @@ TEST(RegionNewTables, "mm/region/each-new-page-table-is-one-page", "COMMIT-2")
     CHECK_EQ(MiPageTablePages, Tables + 5);
 }
 
+TEST(RegionTabled, "mm/region/tables-are-known-up-to-tabled", "PTE-1")
+{
+    PCHAR Va = Reserve(MI_PTES_PER_TABLE);
+    REQUIRE(Va != NULL);
+    ULONG End = (ULONG)((Va - (PCHAR)REGION->Base) / PAGE_SIZE) + MI_PTES_PER_TABLE;
+    MiReleaseRegion(REGION, Va, MI_PTES_PER_TABLE);
+    CHECK_GE(REGION->Tabled, End);
+    for (ULONG Page = 0; Page < REGION->Tabled; Page++) {
+        MI_WALK Walk;
+        MiWalkTables((PCHAR)REGION->Base + (ULONG_PTR)Page * PAGE_SIZE, &Walk);
+        REQUIRE_EQ(Walk.Level, 1);
+    }
+}
+
 TEST(RegionLimit, "mm/region/limit-holds", "")
 {
     SIZE_T Limit = REGION->Limit;
