@@ -109,13 +109,15 @@ typedef enum _MEMORY_CACHING_TYPE {
  * Maps NumberOfBytes of physical address space into system space: readable, writable, not
  * executable. Only MmCached is cached (write-combining is not: uncached is the stronger promise);
  * RAM of the page lists always is. NULL for no bytes, for addresses past 2^48, for the kernel's own
- * image, and when address space runs out. <= DISPATCH_LEVEL. DDI wdm MmMapIoSpace.
+ * image, and when address space runs out. <= DISPATCH_LEVEL (checked: bug check 0xC4, 0x73). DDI
+ * wdm MmMapIoSpace.
  */
 PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
                          MEMORY_CACHING_TYPE CacheType);
 /*
  * Undoes MmMapIoSpace, with its result and its length. Bug check 0xDA: 3 (0, 0, address) no mapping
- * starts there, 2 (0, pages mapped, pages asked) another length. <= DISPATCH_LEVEL. DDI wdm
+ * starts there, 2 (0, pages mapped, pages asked) another length. <= DISPATCH_LEVEL (checked: 0xC4,
+ * 0x7B; the verifier's page says APC_LEVEL, the routine's own DISPATCH_LEVEL). DDI wdm
  * MmUnmapIoSpace.
  */
 VOID NTAPI MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes);

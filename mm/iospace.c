@@ -12,6 +12,17 @@
 
 #define MI_PHYSICAL_LIMIT (1ULL << 48) /* what the PageFrameNumber field of a PTE can hold */
 
+/* Rules of bug check 0xC4 (contract 4.6). */
+#define VERIFIER_MAP_IRQL   0x73
+#define VERIFIER_UNMAP_IRQL 0x7B
+
+static VOID MiCheckMappingIrql(ULONG Rule, ULONG64 Address, SIZE_T Bytes)
+{
+    if (KiCheckedMode && KiReadIrql() > DISPATCH_LEVEL) {
+        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, Rule, KiReadIrql(), Address, Bytes);
+    }
+}
+
 static BOOLEAN MiTouchesImage(ULONG64 First, ULONG64 End)
 {
     ULONG64 ImageFirst = (ULONG64)KiImageStart - MI_KERNEL_IMAGE;
@@ -24,6 +35,7 @@ PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
 {
     ULONG64 Start = (ULONG64)PhysicalAddress.QuadPart;
     ULONG Offset = (ULONG)(Start & (PAGE_SIZE - 1));
+    MiCheckMappingIrql(VERIFIER_MAP_IRQL, Start, NumberOfBytes);
     if (NumberOfBytes == 0 || Start >= MI_PHYSICAL_LIMIT ||
         NumberOfBytes > MI_PHYSICAL_LIMIT - Start || MiTouchesImage(Start, Start + NumberOfBytes)) {
         return NULL;
@@ -47,6 +59,7 @@ VOID NTAPI MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes)
 {
     PMI_REGION Region = &MiRegions[MiRegionSystemPtes];
     PVOID Va = PAGE_ALIGN(BaseAddress);
+    MiCheckMappingIrql(VERIFIER_UNMAP_IRQL, (ULONG_PTR)BaseAddress, NumberOfBytes);
     SIZE_T Wanted = ADDRESS_AND_SIZE_TO_SPAN_PAGES(BaseAddress, NumberOfBytes);
     SIZE_T Pages = MiRegionOf(Va) == Region ? MiQueryRegion(Region, Va) : 0;
     if (Pages == 0) {

@@ -152,6 +152,14 @@ TEST(AddressValid, "mm/iospace/validity-is-asked-without-a-fault", "contract 3.9
     MiFreePoolPages(Paged);
 }
 
+/* The processor drops bits 48 to 63 on its way through the tables; a look-up must not. */
+TEST(AddressAlias, "mm/iospace/non-canonical-address-is-not-its-low-bits", "contract 3.9")
+{
+    PVOID Text = (PVOID)((ULONG_PTR)MmIsAddressValid & 0xFFFFFFFFFFFF);
+    CHECK(!MmIsAddressValid(Text));
+    CHECK_EQ(MmGetPhysicalAddress(Text).QuadPart, 0);
+}
+
 TEST(UserRange, "mm/iospace/user-and-system-range", "driver-abi: user range")
 {
     CHECK_EQ(MmSystemRangeStart, 0xFFFF800000000000);
@@ -221,4 +229,22 @@ CRASH_TEST(StackTwice, "mm/kernel-stack-freed-twice", "0xDA 0x3 0x0 0x0 $stack",
     TestAnnounce("stack", (ULONG64)Top);
     MiFreeKernelStack(Top);
     MiFreeKernelStack(Top);
+}
+
+CRASH_TEST(MapAbove, "mm/map-io-space-above-dispatch", "0xC4 0x73 0xC 0xFEE00000 0x10",
+           "contract 4.6: 0xC4, 0x73")
+{
+    KIRQL Old;
+    KeRaiseIrql(SYNCH_LEVEL, &Old);
+    Map(APIC_PHYSICAL, 16, MmNonCached);
+}
+
+CRASH_TEST(UnmapAbove, "mm/unmap-io-space-above-dispatch", "0xC4 0x7B 0x3 $address 0x10",
+           "contract 4.6: 0xC4, 0x7B")
+{
+    KIRQL Old;
+    PVOID Va = Map(APIC_PHYSICAL, 16, MmNonCached);
+    TestAnnounce("address", (ULONG64)Va);
+    KeRaiseIrql(3, &Old);
+    MmUnmapIoSpace(Va, 16);
 }
