@@ -73,7 +73,12 @@ TEST(StartDirectMap, "mm/start/direct-map-has-every-page-but-the-image", "DIRECT
 
 TEST(StartDirectDevices, "mm/start/direct-map-reaches-no-device", "DIRECT-1")
 {
-    static const ULONG64 Devices[] = {0xFEE00000, 0xFEC00000, 0xFED00000, 0xB0000000, 0xFD000000};
+    static const ULONG64 Devices[] = {0xA0000 /* a graphics card's window: no memory in any PC */,
+                                      0xFEE00000,
+                                      0xFEC00000,
+                                      0xFED00000,
+                                      0xB0000000,
+                                      0xFD000000};
     for (ULONG i = 0; i < ARRAYSIZE(Devices); i++) {
         if (!MiIsPfn(Devices[i] / PAGE_SIZE)) {
             CHECK(!MmIsAddressValid((PVOID)(MI_DIRECT_MAP + Devices[i])));
