@@ -7,6 +7,7 @@
  * before the first test runs.
  */
 #include "boot/boot.h"
+#include "executive/ex/ex.h"
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/rtl.h"
@@ -89,5 +90,6 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     KiInitializeMachine(Road, LoaderData);
     KiWriteIrql(PASSIVE_LEVEL);
     __asm__ volatile("sti");
+    ExpInitializeWorkers();
     KiRunHouse();
 }

@@ -41,10 +41,13 @@ FORCEINLINE VOID ExInitializeWorkItem(PWORK_QUEUE_ITEM Item, PWORKER_THREAD_ROUT
 }
 
 /*
- * Queues an item; its routine runs once. Items run in the order of arrival, whatever their
- * QueueType, until worker threads exist (milestone 2 of 6, threads). IRQL <= DISPATCH_LEVEL. Bug
+ * Queues an item, which nobody may have queued already; its routine runs once, in a system thread
+ * whose priority goes by the queue: critical 13, delayed 12, hypercritical 15, others: 8 (normal),
+ * 7 (background), 18 (real time), 14 (supercritical). Items of a queue begin in the order of
+ * arrival; one that blocks does not hold up those behind it for long. IRQL <= DISPATCH_LEVEL. Bug
  * checks, when the item's turn comes: 0x96 (item, queue, queue, routine) an item that was
  * initialised again while it was queued; 0xE1 (routine, IRQL, parameter, item) a routine that
- * returned above PASSIVE_LEVEL. DDI wdm ExQueueWorkItem.
+ * returned above PASSIVE_LEVEL; 0x1 (routine, 0, disable counts, 1) one that returned with APCs
+ * disabled. DDI wdm ExQueueWorkItem.
  */
 VOID NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType);

@@ -58,7 +58,7 @@ static inline VOID FxRestoreInterrupts(ULONG64 Flags)
 }
 static inline VOID FxRunPassiveWork(VOID)
 {
-    ExpRunWorkItems();
+    ExpFlushWorkItems();
 }
 
 #endif

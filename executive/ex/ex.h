@@ -1,13 +1,17 @@
 /*
- * ex.h - the private interface of the executive's support routines: the work queue.
+ * ex.h - the private interface of the executive's support routines: the work queues.
  */
 #pragma once
 
 #include <wdm.h>
 
 /*
- * Runs every queued work item, and those that they queue, and returns how many that were. For the
- * boot thread while nothing else is to do, until system worker threads take over (milestone 2 of
- * 6). PASSIVE_LEVEL; may be called from a work item.
+ * Makes the first worker threads; without memory for them the machine does not start (bug check
+ * 0x31). PASSIVE_LEVEL, once, after the pools.
  */
-ULONG ExpRunWorkItems(VOID);
+VOID ExpInitializeWorkers(VOID);
+/*
+ * Returns when an item queued now on the delayed queue has run, and with it each one that was
+ * queued there before and needs no other worker to run. PASSIVE_LEVEL; may be called by an item.
+ */
+VOID ExpFlushWorkItems(VOID);

@@ -65,6 +65,7 @@ struct _KTHREAD {
     SCHAR BasePriority;
     SCHAR Quantum; /* units left, KI_QUANTUM_TICK a clock tick; none left: its turn is over */
     BOOLEAN SystemAffinityActive;
+    BOOLEAN Created; /* by executive/ps, which takes its memory back; not a boot or idle thread */
     UCHAR IdealProcessor;
     UCHAR NextProcessor; /* whose queue it is in; else where it runs or ran last */
     KAFFINITY Affinity;  /* where it may run now */
