@@ -1,0 +1,159 @@
+/*
+ * thread.c - tests of system threads as objects: they end, their memory comes back.
+ */
+#include "executive/ex/ex.h"
+#include "executive/ps/ps.h"
+#include "mm/mm.h"
+#include "tests/test.h"
+
+static ULONG Ran;
+
+static VOID NTAPI CountAndReturn(PVOID Context)
+{
+    Ran += (ULONG)(ULONG_PTR)Context;
+}
+
+static VOID NTAPI CountAndTerminate(PVOID Context)
+{
+    Ran += (ULONG)(ULONG_PTR)Context;
+    PsTerminateSystemThread(STATUS_NOT_IMPLEMENTED);
+    Ran = 0;
+}
+
+static PETHREAD Start(PKSTART_ROUTINE Routine, PVOID Context)
+{
+    PETHREAD Thread = NULL;
+    CHECK_STATUS(PspCreateThread(Routine, Context, KI_PRIORITY_DEFAULT + 1, &Thread),
+                 STATUS_SUCCESS);
+    return Thread;
+}
+
+static VOID Join(PETHREAD Thread)
+{
+    CHECK_STATUS(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL), STATUS_SUCCESS);
+    PspDereferenceThread(Thread);
+}
+
+/* Waits until the reaper has taken back all but Count threads. */
+static VOID WaitForReaper(LONG Count)
+{
+    LARGE_INTEGER Soon = {.QuadPart = -1};
+    while (PspThreadCount > Count) {
+        KeDelayExecutionThread(KernelMode, FALSE, &Soon);
+    }
+}
+
+TEST(PsReturns, "ps/a-routine-that-returns-ends-its-thread", "PS-2")
+{
+    Ran = 0;
+    PETHREAD Thread = Start(CountAndReturn, (PVOID)3);
+    REQUIRE(Thread != NULL);
+    CHECK_STATUS(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL), STATUS_SUCCESS);
+    CHECK_EQ(Ran, 3);
+    CHECK_STATUS(PsGetThreadExitStatus(Thread), STATUS_SUCCESS);
+    PspDereferenceThread(Thread);
+}
+
+TEST(PsTerminates, "ps/terminate-does-not-return-and-keeps-its-status",
+     "contract 1.9: PsTerminateSystemThread")
+{
+    Ran = 0;
+    PETHREAD Thread = Start(CountAndTerminate, (PVOID)5);
+    REQUIRE(Thread != NULL);
+    CHECK_STATUS(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL), STATUS_SUCCESS);
+    CHECK_EQ(Ran, 5);
+    CHECK_STATUS(PsGetThreadExitStatus(Thread), STATUS_NOT_IMPLEMENTED);
+    PspDereferenceThread(Thread);
+}
+
+static VOID NTAPI WaitForIt(PVOID Context)
+{
+    KeWaitForSingleObject(Context, Executive, KernelMode, FALSE, NULL);
+}
+
+TEST(PsRunning, "ps/a-running-thread-has-no-status-yet", "wdm_ps.h: PsGetThreadExitStatus")
+{
+    KEVENT Event;
+    LARGE_INTEGER Zero = {.QuadPart = 0};
+    KeInitializeEvent(&Event, NotificationEvent, FALSE);
+    PETHREAD Thread = Start(WaitForIt, &Event);
+    REQUIRE(Thread != NULL);
+    CHECK_STATUS(PsGetThreadExitStatus(Thread), STATUS_PENDING);
+    CHECK_STATUS(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, &Zero),
+                 STATUS_TIMEOUT);
+    CHECK_NE(Thread->UniqueThread, NULL);
+    KeSetEvent(&Event, IO_NO_INCREMENT, FALSE);
+    Join(Thread);
+}
+
+TEST(PsMany, "ps/nothing-is-left-of-threads-that-ended", "PS-3")
+{
+    LONG Threads = PspThreadCount;
+    Join(Start(CountAndReturn, NULL));
+    WaitForReaper(Threads);
+    SIZE_T Committed = MmTotalCommittedPages;
+    PFN_NUMBER Available = MiAvailablePages();
+    for (ULONG i = 0; i < 300; i++) {
+        Join(Start(i % 2 ? CountAndReturn : CountAndTerminate, NULL));
+    }
+    WaitForReaper(Threads);
+    CHECK_EQ(PspThreadCount, Threads);
+    CHECK_EQ(MmTotalCommittedPages, Committed);
+    CHECK_EQ(MiAvailablePages(), Available);
+}
+
+TEST(PsReferenced, "ps/a-referenced-thread-outlives-its-stack", "PS-1")
+{
+    LONG Threads = PspThreadCount;
+    PETHREAD Thread = Start(CountAndReturn, NULL);
+    REQUIRE(Thread != NULL);
+    KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
+    LARGE_INTEGER Soon = {.QuadPart = -1};
+    while (Thread->References != 1) {
+        KeDelayExecutionThread(KernelMode, FALSE, &Soon);
+    }
+    CHECK_EQ(PspThreadCount, Threads + 1);
+    CHECK_EQ(Thread->Tcb.State, ThreadTerminated);
+    PspDereferenceThread(Thread);
+    CHECK_EQ(PspThreadCount, Threads);
+}
+
+TEST(PsBootThread, "ps/the-boot-thread-does-not-end", "wdm_ps.h: PsTerminateSystemThread")
+{
+    CHECK_STATUS(PsTerminateSystemThread(STATUS_SUCCESS), STATUS_INVALID_PARAMETER);
+    CHECK_EQ(PsGetCurrentThread(), KeGetCurrentThread());
+}
+
+/* ---- machines that must stop ----------------------------------------------------------------- */
+
+static VOID NTAPI TerminateAtApcLevel(PVOID Context)
+{
+    KIRQL Old;
+    UNREFERENCED_PARAMETER(Context);
+    KeRaiseIrql(APC_LEVEL, &Old);
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+CRASH_TEST(CrashTerminateHigh, "ps/terminate-at-apc-level", "0xC4 0xE5 0x1 0x0 0x0",
+           "contract 1.4: PsTerminateSystemThread")
+{
+    Start(TerminateAtApcLevel, NULL);
+}
+
+static KMUTEX HeldMutex;
+
+static VOID NTAPI TerminateWithMutex(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    TestAnnounce("thread", (ULONG64)PsGetCurrentThread());
+    KeWaitForSingleObject(&HeldMutex, Executive, KernelMode, FALSE, NULL);
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+CRASH_TEST(CrashTerminateMutex, "ps/terminate-owning-a-mutex", "0x4000008A $thread $mutex 0x0 0x0",
+           "contract 7, surprise 34")
+{
+    KeInitializeMutex(&HeldMutex, 0);
+    TestAnnounce("mutex", (ULONG64)&HeldMutex);
+    Start(TerminateWithMutex, NULL);
+}
