@@ -77,7 +77,11 @@ static __attribute__((noinline)) DECLSPEC_NORETURN VOID KiRunHouse(VOID)
     MiAssertNoWritableExecutable();
     BlGreet();
     BOOLEAN Interactive = KiBootWordCount() == 0, Prompt = KiGetBootOption("prompt") != NULL;
-    ULONG Failed = Prompt && !TestIsAnythingChosen() ? 0 : TestRunSelected();
+    BOOLEAN Known = TestIsSelectionKnown();
+    if (!Known && !Prompt) {
+        HalpExit(HAL_EXIT_BAD_START);
+    }
+    ULONG Failed = !Known || (Prompt && !TestIsAnythingChosen()) ? 0 : TestRunSelected();
     if (!Interactive && !Prompt) {
         HalpExit(Failed ? HAL_EXIT_FAIL : HAL_EXIT_PASS);
     }

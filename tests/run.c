@@ -14,6 +14,8 @@ BOOT_OPTION(Test, "test", "test=GLOB[,GLOB]  run these tests and leave with a ve
 BOOT_OPTION(Crash, "crash", "crash=NAME  run one crash test, which must bug check");
 BOOT_OPTION(Bench, "bench", "bench=GLOB  measure and leave");
 
+#define GLOB_SIZE BOOT_COMMAND_LINE_SIZE /* no list is longer: the monitor's lines are shorter */
+
 static struct {
     ULONG Failures; /* of the running test */
     const CHAR *SkipReason;
@@ -44,31 +46,38 @@ VOID TestAnnounce(const CHAR *Name, ULONG64 Value)
     DbgPrint("value %s 0x%016I64X\n", Name, Value);
 }
 
-/* Globs is a list of patterns between commas; an empty one chooses everything. */
+/* Takes the next pattern off a list of them between commas; FALSE at the list's end. */
+static BOOLEAN TestNextGlob(const CHAR **Globs, CHAR One[GLOB_SIZE])
+{
+    if (*Globs == NULL) {
+        return FALSE;
+    }
+    SIZE_T Length = 0;
+    while ((*Globs)[Length] != '\0' && (*Globs)[Length] != ',') {
+        Length++;
+    }
+    ASSERT(Length < GLOB_SIZE);
+    memcpy(One, *Globs, Length);
+    One[Length] = '\0';
+    *Globs = (*Globs)[Length] == ',' ? *Globs + Length + 1 : NULL;
+    return TRUE;
+}
+
 static BOOLEAN TestIsChosen(const CHAR *Globs, const CHAR *Name)
 {
-    CHAR One[128];
-    do {
-        SIZE_T Length = 0;
-        while (Globs[Length] != '\0' && Globs[Length] != ',') {
-            Length++;
+    CHAR One[GLOB_SIZE];
+    while (TestNextGlob(&Globs, One)) {
+        if (RtlpMatchGlob(One, Name)) {
+            return TRUE;
         }
-        if (Length < sizeof(One)) {
-            memcpy(One, Globs, Length);
-            One[Length] = '\0';
-            if (Length == 0 || RtlpMatchGlob(One, Name)) {
-                return TRUE;
-            }
-        }
-        Globs += Length;
-    } while (*Globs++ == ',');
+    }
     return FALSE;
 }
 
 /* The quick suite leaves slow tests out, unless the pattern names them without a bare "*". */
 BOOLEAN TestIsSelected(const TEST_ENTRY *Entry, const CHAR *Globs)
 {
-    if ((Entry->Flags & TEST_SLOW) && (Globs[0] == '\0' || strcmp(Globs, "*") == 0)) {
+    if ((Entry->Flags & TEST_SLOW) && strcmp(Globs, "*") == 0) {
         return FALSE;
     }
     return TestIsChosen(Globs, Entry->Name);
@@ -136,7 +145,6 @@ static ULONG TestRunCrash(const CHAR *Name)
             return 1;
         }
     }
-    DbgPrint("no crash test has the name '%s'\n", Name);
     return 1;
 }
 
@@ -157,26 +165,58 @@ VOID TestBenchReportAs(const CHAR *Suffix, ULONG64 Ticks, ULONG64 Count)
     TestPrintBench(Suffix, "", Ticks, Count);
 }
 
-static ULONG TestRunBenches(const CHAR *Globs)
+static VOID TestRunBenches(const CHAR *Globs)
 {
-    ULONG Run = 0;
     for (const BENCH_ENTRY *Entry = BenchTable; Entry < BenchTableEnd; Entry++) {
         if (TestIsChosen(Globs, Entry->Name)) {
             TestState.Bench = Entry;
             Entry->Routine();
-            Run++;
         }
     }
-    if (Run == 0) {
-        DbgPrint("no bench matches '%s'\n", Globs);
-    }
-    return Run == 0;
 }
 
 BOOLEAN TestIsAnythingChosen(VOID)
 {
     return KiGetBootOption("crash") != NULL || KiGetBootOption("bench") != NULL ||
            KiGetBootOption("test") != NULL;
+}
+
+/* Whether a pattern names something of its word's table. */
+static BOOLEAN TestMatches(const CHAR *Word, const CHAR *Glob)
+{
+    if (strcmp(Word, "crash") == 0) {
+        for (const CRASH_ENTRY *Entry = CrashTable; Entry < CrashTableEnd; Entry++) {
+            if (strcmp(Glob, Entry->Name) == 0) {
+                return TRUE;
+            }
+        }
+    } else if (strcmp(Word, "bench") == 0) {
+        for (const BENCH_ENTRY *Entry = BenchTable; Entry < BenchTableEnd; Entry++) {
+            if (RtlpMatchGlob(Glob, Entry->Name)) {
+                return TRUE;
+            }
+        }
+    } else {
+        return TestCount(Glob) != 0;
+    }
+    return FALSE;
+}
+
+/* A typing error must not look like a run in which all went well, so each pattern must be met. */
+BOOLEAN TestIsSelectionKnown(VOID)
+{
+    static const CHAR *const Words[] = {"crash", "bench", "test"};
+    CHAR One[GLOB_SIZE];
+    for (ULONG i = 0; i < ARRAYSIZE(Words); i++) {
+        const CHAR *Globs = KiGetBootOption(Words[i]);
+        while (TestNextGlob(&Globs, One)) {
+            if (!TestMatches(Words[i], One)) {
+                RtlpPrintRaw("# command line: nothing has the name '%s' of %s=\n", One, Words[i]);
+                return FALSE;
+            }
+        }
+    }
+    return TRUE;
 }
 
 ULONG TestRunSelected(VOID)
@@ -190,7 +230,8 @@ ULONG TestRunSelected(VOID)
         return TestRunCrash(Crash);
     }
     if (Bench != NULL) {
-        return TestRunBenches(Bench);
+        TestRunBenches(Bench);
+        return 0;
     }
     return TestRunGlob(Test ? Test : "*");
 }

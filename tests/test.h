@@ -97,6 +97,8 @@ VOID TestBenchReportAs(const CHAR *Suffix, ULONG64 Ticks, ULONG64 Count);
 
 /* Whether the command line says what to run (test=, crash=, bench=). */
 BOOLEAN TestIsAnythingChosen(VOID);
+/* Whether all names in these words exist; says which one does not. */
+BOOLEAN TestIsSelectionKnown(VOID);
 /* Runs that, or else the quick suite; returns the number of failed tests. */
 ULONG TestRunSelected(VOID);
 /* Globs: patterns between commas; "*" is the quick suite, which leaves slow tests out. */

@@ -8,7 +8,7 @@
 #include "kernel/rtl/rtl.h"
 #include "kernel/rtl/section.h"
 
-#define MAX_WORDS 32
+#define MAX_WORDS (BOOT_COMMAND_LINE_SIZE / 2) /* one letter and one blank each */
 
 BOOT_OPTION(Mode, "mode",
             "mode=checked|free  contract checks on every path, or as a Windows free build");
@@ -16,7 +16,6 @@ BOOT_OPTION(Mode, "mode",
 static CHAR KiWordStorage[BOOT_COMMAND_LINE_SIZE];
 static const CHAR *KiWords[MAX_WORDS];
 static ULONG KiWordCount;
-static ULONG KiWordsDropped;
 
 /* Length of the name part of a word. */
 static SIZE_T KiNameLength(const CHAR *Word)
@@ -28,15 +27,25 @@ static SIZE_T KiNameLength(const CHAR *Word)
     return Length;
 }
 
-const CHAR *KiGetBootOption(const CHAR *Name)
+/* The last of the first Count words that has this name: what is added at the end counts. */
+static const CHAR *KiFindWord(const CHAR *Name, SIZE_T Length, ULONG Count)
 {
-    SIZE_T Length = strlen(Name);
-    for (ULONG i = 0; i < KiWordCount; i++) {
-        if (KiNameLength(KiWords[i]) == Length && memcmp(KiWords[i], Name, Length) == 0) {
-            return KiWords[i][Length] == '=' ? KiWords[i] + Length + 1 : KiWords[i] + Length;
+    while (Count-- > 0) {
+        if (KiNameLength(KiWords[Count]) == Length && memcmp(KiWords[Count], Name, Length) == 0) {
+            return KiWords[Count];
         }
     }
     return NULL;
+}
+
+const CHAR *KiGetBootOption(const CHAR *Name)
+{
+    const CHAR *Word = KiFindWord(Name, strlen(Name), KiWordCount);
+    if (Word == NULL) {
+        return NULL;
+    }
+    Word += strlen(Name);
+    return *Word == '=' ? Word + 1 : Word;
 }
 
 ULONG KiBootWordCount(VOID)
@@ -58,14 +67,15 @@ static INIT BOOLEAN KiIsKnownWord(const CHAR *Word)
 /* Under GRUB the first word may be the image's own name; loaders differ, so a path is no word. */
 static INIT VOID KiAddWord(CHAR *Word)
 {
-    if (Word[0] == '/') {
-        return;
+    if (Word[0] != '/') {
+        KiWords[KiWordCount++] = Word;
     }
-    if (KiWordCount == MAX_WORDS) {
-        KiWordsDropped++;
-        return;
-    }
-    KiWords[KiWordCount++] = Word;
+}
+
+/* Words end at blanks and control characters; bytes above 127 are parts of letters. */
+static INIT BOOLEAN KiEndsWord(CHAR Character)
+{
+    return (UCHAR)Character <= ' ';
 }
 
 INIT VOID KiParseCommandLine(const CHAR *CommandLine)
@@ -73,13 +83,13 @@ INIT VOID KiParseCommandLine(const CHAR *CommandLine)
     ULONG At = 0;
     BOOLEAN Inside = FALSE;
     for (ULONG i = 0; i < BOOT_COMMAND_LINE_SIZE && CommandLine[i] != '\0'; i++) {
-        BOOLEAN Blank = CommandLine[i] <= ' ';
+        BOOLEAN Blank = KiEndsWord(CommandLine[i]);
         KiWordStorage[i] = Blank ? '\0' : CommandLine[i];
         if (!Blank && !Inside) {
             At = i;
         }
         Inside = !Blank;
-        if (Inside && (CommandLine[i + 1] == '\0' || CommandLine[i + 1] <= ' ')) {
+        if (Inside && KiEndsWord(CommandLine[i + 1])) {
             KiAddWord(&KiWordStorage[At]);
         }
     }
@@ -93,13 +103,13 @@ INIT VOID KiReportUnknownWords(VOID)
     if (Mode != NULL && strcmp(Mode, "free") != 0 && strcmp(Mode, "checked") != 0) {
         DbgPrint("command line: mode=%s is neither free nor checked; checked it is\n", Mode);
     }
-    if (KiWordsDropped != 0) {
-        DbgPrint("command line: only %u words fit, the last %u are ignored\n", MAX_WORDS,
-                 KiWordsDropped);
-    }
     for (ULONG i = 0; i < KiWordCount; i++) {
+        SIZE_T Length = KiNameLength(KiWords[i]);
         if (!KiIsKnownWord(KiWords[i])) {
             DbgPrint("command line: nobody knows the word '%s'\n", KiWords[i]);
+        } else if (KiFindWord(KiWords[i], Length, i) != NULL) {
+            DbgPrint("command line: %.*s is there twice; the last one counts\n", (ULONG)Length,
+                     KiWords[i]);
         }
     }
 }

@@ -72,7 +72,9 @@ class WordsTest(ErrorTest):
         self.all_fail(2, ('needs TCG', 'run', '--icount', '--accel', 'kvm'),
                       ('needs --numa', 'run', '--distance', '0-1=20'),
                       ('-cpu help lists them', 'run', '--cpu', 'help'),
-                      ('on one line', 'test', 'quick', '--cmdline', 'a\nb'),
+                      ('\'\\n\' is no character', 'test', 'quick', '--cmdline', 'a\nb'),
+                      ('\'\\xe9\' is no', 'test', 'quick', '--cmdline', 'caf\xe9'),
+                      ('too many for a loader', 'run', '--cmdline', 'a' * 4001),
                       ('there are 0 to 1; give more --cpus', *two, '32M:0,32M:2'),
                       ('node 0 has it', *two, '32M:0-1,32M:1'),
                       ('`1-0` is no range', *two, '64M:1-0'))

@@ -121,7 +121,7 @@ def _debug(argv):
 def _iso(argv):
     parser = _parser('iso', 'Makes an image that boots under BIOS and UEFI.', False)
     parser.add_argument('--kernel', metavar='FILE', help='the ELF inside (build/tarn.elf)')
-    parser.add_argument('--cmdline', metavar='WORDS', default='', type=machine.one_line,
+    parser.add_argument('--cmdline', metavar='WORDS', default='', type=machine.kernel_words,
                         help="the kernel's command line")
     parser.add_argument('--out', metavar='FILE', type=machine.file_name,
                         help='where to put it (build/tarn.iso)')

@@ -107,7 +107,9 @@ def _rows(report, judged, names):
 
 def _stream(job, machine, kernel):
     """The guest's own TAP."""
-    names = job.names if job.names is not None else job.scenario.tests(kernel)
+    names = job.names
+    if names is None or scenario.test_globs(machine.cmdline) != scenario.test_globs(job.cmdline):
+        names = scenario.expand(machine.cmdline, kernel)
     run = boot(machine, job.scenario.name, say)
     judged = verdict.judge(run.report, run.end, names)
     for line in _firmware_words(run) + list(judged.details) + run.report.notes:

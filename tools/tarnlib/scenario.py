@@ -74,9 +74,9 @@ class Scenario(NamedTuple):
 
 
 def test_globs(cmdline):
-    """The globs of the words test=..., or None when there is no such word."""
+    """The globs of the last word test=..., which counts, or None when there is no such word."""
     found = [word[5:] for word in cmdline.split() if word.startswith('test=')]
-    return [glob for words in found for glob in words.split(',') if glob] if found else None
+    return found[-1].split(',') if found else None
 
 
 def expand(cmdline, kernel):
