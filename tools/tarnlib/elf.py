@@ -106,10 +106,12 @@ def memory_end(path):
 
 
 def _guarded(method):
-    """A method of Elf to which damage in the file is a TarnError."""
+    """A method of Elf that reads once; damage in the file is a TarnError."""
     def guarded(self):
         try:
-            return method(self)
+            if method not in self.known:
+                self.known[method] = method(self)
+            return self.known[method]
         except DAMAGE:
             raise _damaged(self.path) from None
     return guarded
@@ -121,7 +123,7 @@ class Elf:
     def __init__(self, path):
         self.path = path
         self.data = _read(path)
-        self._symbols = None
+        self.known = {}
         self._load()
 
     @_guarded
@@ -181,16 +183,15 @@ class Elf:
 
     @_guarded
     def symbols(self):
-        if self._symbols is None:
-            self._symbols = []
-            for table in self.sections:
-                if table.kind == SYMBOL_TABLE:
-                    base = self.sections[table.link].offset
-                    for offset in range(table.offset, table.offset + table.size, 24):
-                        name, _, _, address, size = struct.unpack_from('<IBxHQQ', self.data, offset)
-                        if name:
-                            self._symbols.append(Symbol(self._text(base + name), address, size))
-        return self._symbols
+        symbols = []
+        for table in self.sections:
+            if table.kind == SYMBOL_TABLE:
+                base = self.sections[table.link].offset
+                for offset in range(table.offset, table.offset + table.size, 24):
+                    name, _, _, address, size = struct.unpack_from('<IBxHQQ', self.data, offset)
+                    if name:
+                        symbols.append(Symbol(self._text(base + name), address, size))
+        return symbols
 
     def extents(self, name):
         """(first address, address after the last) of each symbol of that name."""

@@ -193,6 +193,8 @@ def choose(scenarios, globs, kernel):
     """
     if not globs:
         return [Job(one) for one in scenarios]
+    if {one.name for one in scenarios}.issuperset(globs):  # prove's way: no test need be listed
+        return [Job(one) for one in scenarios if one.name in globs]
     lists = {one.name: one.tests(kernel) for one in scenarios if one.streams}
     whole, parts = _matches(scenarios, lists, globs)
     covered = {test for name in whole for test in lists.get(name, ())}
