@@ -164,6 +164,21 @@ VOID NTAPI KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number);
 /* Returns when every DPC that was queued anywhere has run. PASSIVE_LEVEL. DDI wdm. */
 VOID NTAPI KeFlushQueuedDpcs(VOID);
 
+/* In clock ticks; all 0 where there is no watchdog. DDI ntddk KDPC_WATCHDOG_INFORMATION. */
+typedef struct _KDPC_WATCHDOG_INFORMATION {
+    ULONG DpcTimeLimit;     /* of one routine */
+    ULONG DpcTimeCount;     /* what is left of it */
+    ULONG DpcWatchdogLimit; /* of all that runs at DISPATCH_LEVEL or above without a break */
+    ULONG DpcWatchdogCount; /* what is left of it */
+    ULONG Reserved;
+} KDPC_WATCHDOG_INFORMATION, *PKDPC_WATCHDOG_INFORMATION;
+
+/*
+ * How long the DPC routine that calls may still run before, in checked mode, bug check 0x133.
+ * STATUS_UNSUCCESSFUL outside a DPC routine. Any IRQL. DDI ntddk KeQueryDpcWatchdogInformation.
+ */
+NTSTATUS NTAPI KeQueryDpcWatchdogInformation(PKDPC_WATCHDOG_INFORMATION WatchdogInformation);
+
 /* ---- bug check ------------------------------------------------------------------------------- */
 
 /*

@@ -133,6 +133,7 @@ static VOID KiRunDpc(PKPRCB Prcb, PKDPC Dpc, PVOID Argument1, PVOID Argument2)
     PKDEFERRED_ROUTINE Routine = Dpc->DeferredRoutine;
     ULONG ApcDisable = Prcb->CurrentThread->CombinedApcDisable;
     Prcb->DpcCount++;
+    Prcb->DpcTicks = 0;
     Routine(Dpc, Dpc->DeferredContext, Argument1, Argument2);
     KIRQL Irql = KiReadIrql();
     if (KiCheckedMode && Irql != DISPATCH_LEVEL) {

@@ -136,6 +136,9 @@ struct _KPRCB {
     LIST_ENTRY ReadyQueues[KI_PRIORITIES];
     ULONG64 ContextSwitches;
 
+    ULONG DpcTicks;      /* clock interrupts since the present DPC routine began: watchdog.c */
+    ULONG DispatchTicks; /* in a row at DISPATCH_LEVEL or above */
+
     BOOLEAN TimersDue; /* interrupt 0x2F goes through the timer wheel: timer.c */
 };
 
@@ -365,6 +368,9 @@ VOID KiExitDispatcher(ULONG64 Flags);
 VOID KiDispatchThreads(PKPRCB Prcb);
 /* The clock's call on each processor: charges the interrupted thread. */
 VOID KiChargeThread(PKPRCB Prcb, KIRQL InterruptedIrql);
+
+/* The clock's call, too: bug check 0x133 over a DPC that does not end. */
+VOID KiWatchDpcs(PKPRCB Prcb, KIRQL InterruptedIrql);
 
 /* All of these: KiDispatcherLock is held. */
 typedef enum _KI_QUEUE_END { KiQueueHead, KiQueueTail } KI_QUEUE_END;

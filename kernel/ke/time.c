@@ -53,6 +53,7 @@ static VOID KiClockInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
     Prcb->ClockTicks++;
     KiRequestDrain(Prcb);
     KiChargeThread(Prcb, (KIRQL)TrapFrame->PreviousIrql);
+    KiWatchDpcs(Prcb, (KIRQL)TrapFrame->PreviousIrql);
 }
 
 ULONG64 KiPreciseInterruptTime(VOID)
