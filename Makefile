@@ -22,6 +22,7 @@ CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-builtin-printf -mno-red-zone -mg
     -mcmodel=kernel -fno-pic -fno-pie -fno-omit-frame-pointer -fno-optimize-sibling-calls \
     -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -fno-common \
     -fno-strict-aliasing -fshort-wchar -mms-bitfields -ffunction-sections \
+    -maccumulate-outgoing-args \
     -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) -Iinclude -I.
 LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack --build-id=none \
     --fatal-warnings -T linker.ld
