@@ -20,18 +20,50 @@
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/section.h"
 
-BOOLEAN KiCheckedMode = TRUE;
-
 #define VERIFIER_BAD_LOWER  0x31
 #define VERIFIER_WRONG_IRQL 0xE5
 #define RAISE               0
 #define LOWER               1
 
-/* Out of line, so that the common path stays short. */
-static __attribute__((noinline, cold)) VOID KiBadIrqlChange(KIRQL Current, KIRQL Requested,
-                                                            ULONG Direction, PVOID Caller)
+typedef KIRQL NTAPI KI_RAISE_ROUTINE(KIRQL NewIrql);
+typedef VOID NTAPI KI_LOWER_ROUTINE(KIRQL NewIrql);
+
+static KI_RAISE_ROUTINE KiRaiseChecked, KiRaiseFree;
+static KI_LOWER_ROUTINE KiLowerChecked, KiLowerFree;
+
+BOOLEAN KiCheckedMode = TRUE;
+
+/* Where irql.S jumps. */
+extern KI_RAISE_ROUTINE *KiRaiseRoutine;
+extern KI_LOWER_ROUTINE *KiLowerRoutine;
+KI_RAISE_ROUTINE *KiRaiseRoutine = KiRaiseChecked;
+KI_LOWER_ROUTINE *KiLowerRoutine = KiLowerChecked;
+
+VOID KiSetCheckedMode(BOOLEAN Checked)
 {
-    KeBugCheckEx(IRQL_NOT_GREATER_OR_EQUAL, Current, Requested, Direction, (ULONG_PTR)Caller);
+    KiCheckedMode = Checked;
+    KiRaiseRoutine = Checked ? KiRaiseChecked : KiRaiseFree;
+    KiLowerRoutine = Checked ? KiLowerChecked : KiLowerFree;
+}
+
+/*
+ * Each hot routine has one exit to what is out of line. There its frame is made, and since what it
+ * calls has the routine's own convention no register is saved for it: the common way has neither.
+ */
+
+static DECLSPEC_NORETURN __attribute__((noinline, cold)) VOID NTAPI KiBadRaise(KIRQL NewIrql,
+                                                                               KIRQL Current,
+                                                                               PVOID Caller)
+{
+    KeBugCheckEx(IRQL_NOT_GREATER_OR_EQUAL, Current, NewIrql, RAISE, (ULONG_PTR)Caller);
+}
+
+__attribute__((noinline, cold)) VOID NTAPI KiBadLower(KIRQL NewIrql, KIRQL Current, PVOID Caller)
+{
+    if (NewIrql > Current) {
+        KeBugCheckEx(IRQL_NOT_GREATER_OR_EQUAL, Current, NewIrql, LOWER, (ULONG_PTR)Caller);
+    }
+    KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_BAD_LOWER, Current, NewIrql, 1);
 }
 
 __attribute__((noinline, cold)) VOID KiIrqlViolation(VOID)
@@ -39,33 +71,35 @@ __attribute__((noinline, cold)) VOID KiIrqlViolation(VOID)
     KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_WRONG_IRQL, KiReadIrql(), 0, 0);
 }
 
-KIRQL NTAPI KfRaiseIrql(KIRQL NewIrql)
+static KIRQL NTAPI KiRaiseChecked(KIRQL NewIrql)
 {
     KIRQL OldIrql = KiReadIrql();
-    if (KiCheckedMode && (NewIrql < OldIrql || NewIrql > HIGH_LEVEL)) {
-        KiBadIrqlChange(OldIrql, NewIrql, RAISE, __builtin_return_address(0));
+    if (NewIrql < OldIrql || NewIrql > HIGH_LEVEL) {
+        KiBadRaise(NewIrql, OldIrql, __builtin_return_address(0));
     }
+    KiWriteIrql(NewIrql);
+    return OldIrql;
+}
+
+static KIRQL NTAPI KiRaiseFree(KIRQL NewIrql)
+{
+    KIRQL OldIrql = KiReadIrql();
     KiWriteIrql(NewIrql);
     return OldIrql;
 }
 EXPORT(KfRaiseIrql);
 
-static __attribute__((noinline, cold)) VOID KiCheckLower(KIRQL NewIrql, PVOID Caller)
+static VOID NTAPI KiLowerChecked(KIRQL NewIrql)
 {
     KIRQL OldIrql = KiReadIrql();
-    if (NewIrql > OldIrql) {
-        KiBadIrqlChange(OldIrql, NewIrql, LOWER, Caller);
+    if (KiIsBadLower(NewIrql, OldIrql)) {
+        KiBadLower(NewIrql, OldIrql, __builtin_return_address(0));
     }
-    if (NewIrql < DISPATCH_LEVEL && KeGetCurrentPrcb()->InDpc) {
-        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_BAD_LOWER, OldIrql, NewIrql, 1);
-    }
+    KiWriteIrql(NewIrql);
 }
 
-VOID NTAPI KeLowerIrql(KIRQL NewIrql)
+static VOID NTAPI KiLowerFree(KIRQL NewIrql)
 {
-    if (KiCheckedMode) {
-        KiCheckLower(NewIrql, __builtin_return_address(0));
-    }
     KiWriteIrql(NewIrql);
 }
 EXPORT(KeLowerIrql);
@@ -74,7 +108,7 @@ KIRQL NTAPI KeRaiseIrqlToDpcLevel(VOID)
 {
     KIRQL OldIrql = KiReadIrql();
     if (KiCheckedMode && OldIrql > DISPATCH_LEVEL) {
-        KiBadIrqlChange(OldIrql, DISPATCH_LEVEL, RAISE, __builtin_return_address(0));
+        KiBadRaise(DISPATCH_LEVEL, OldIrql, __builtin_return_address(0));
     }
     KiWriteIrql(DISPATCH_LEVEL);
     return OldIrql;
@@ -85,7 +119,7 @@ KIRQL NTAPI KeRaiseIrqlToSynchLevel(VOID)
 {
     KIRQL OldIrql = KiReadIrql();
     if (KiCheckedMode && OldIrql > SYNCH_LEVEL) {
-        KiBadIrqlChange(OldIrql, SYNCH_LEVEL, RAISE, __builtin_return_address(0));
+        KiBadRaise(SYNCH_LEVEL, OldIrql, __builtin_return_address(0));
     }
     KiWriteIrql(SYNCH_LEVEL);
     return OldIrql;

@@ -10,7 +10,8 @@
 /* ---- checked and free ---------------------------------------------------------------------- */
 
 /* TRUE (the default): every routine checks its IRQL and ownership rules. mode=free clears it. */
-extern BOOLEAN KiCheckedMode;
+extern BOOLEAN KiCheckedMode; /* changed by KiSetCheckedMode only */
+VOID KiSetCheckedMode(BOOLEAN Checked);
 
 /* ---- start-up words ------------------------------------------------------------------------ */
 
@@ -293,9 +294,9 @@ ULONG KiQueryDpcs(PKPRCB Prcb, KI_WAITING_DPC *Waiting, ULONG Most);
 
 static inline KIRQL KiReadIrql(VOID)
 {
-    ULONG64 Value;
-    __asm__ volatile("movq %%cr8, %0" : "=r"(Value));
-    return (KIRQL)Value;
+    KIRQL Irql;
+    __asm__ volatile("movq %%cr8, %q0" : "=r"(Irql));
+    return Irql;
 }
 
 static inline VOID KiWriteIrql(KIRQL Irql)
@@ -312,6 +313,35 @@ static inline VOID KiRequireIrql(KIRQL Highest)
     if (KiCheckedMode && KiReadIrql() > Highest) {
         KiIrqlViolation();
     }
+}
+
+/* A DPC routine is running on this processor: gs:[0x186]. */
+static inline BOOLEAN KiIsInDpc(VOID)
+{
+    __asm__ goto("cmpb $0, %%gs:%c0; jne %l1" : : "i"(offsetof(KPCR, Prcb.InDpc)) : "cc" : InDpc);
+    return FALSE;
+InDpc:
+    return TRUE;
+}
+
+/* Whether checked mode refuses a lower to NewIrql; Current is the level. */
+static inline BOOLEAN KiIsBadLower(KIRQL NewIrql, KIRQL Current)
+{
+    return NewIrql > Current || (KiIsInDpc() && NewIrql < DISPATCH_LEVEL);
+}
+/* Bug check 0x9 (Current, NewIrql, 1, Caller), or 0xC4/0x31 inside a DPC: IRQL-2, IRQL-4. */
+DECLSPEC_NORETURN VOID NTAPI KiBadLower(KIRQL NewIrql, KIRQL Current, PVOID Caller);
+
+/* KeLowerIrql inside a routine that Caller called. */
+static inline VOID KiLowerIrql(KIRQL NewIrql, PVOID Caller)
+{
+    if (KiCheckedMode) {
+        KIRQL Current = KiReadIrql();
+        if (KiIsBadLower(NewIrql, Current)) {
+            KiBadLower(NewIrql, Current, Caller);
+        }
+    }
+    KiWriteIrql(NewIrql);
 }
 
 #define EFLAGS_IF 0x200

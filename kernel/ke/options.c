@@ -94,7 +94,7 @@ INIT VOID KiParseCommandLine(const CHAR *CommandLine)
         }
     }
     const CHAR *Mode = KiGetBootOption("mode");
-    KiCheckedMode = Mode == NULL || strcmp(Mode, "free") != 0;
+    KiSetCheckedMode(Mode == NULL || strcmp(Mode, "free") != 0);
 }
 
 INIT VOID KiReportUnknownWords(VOID)

@@ -31,9 +31,9 @@ VOID BenchMeasureBoth(BENCH_LOOP *Loop)
 {
     BOOLEAN Mode = KiCheckedMode;
     BenchMeasure(Loop);
-    KiCheckedMode = TRUE;
+    KiSetCheckedMode(TRUE);
     TestBenchReportAs("checked", BenchRun(Loop), ROUNDS);
-    KiCheckedMode = Mode;
+    KiSetCheckedMode(Mode);
 }
 
 static VOID NTAPI NullRoutine(VOID)
@@ -41,29 +41,38 @@ static VOID NTAPI NullRoutine(VOID)
     __asm__ volatile("");
 }
 
+/* Imports as a driver has them: pointers that somebody else may change. */
+extern VOID NTAPI (*BenchNullImport)(VOID);
+extern KIRQL NTAPI (*BenchRaiseImport)(KIRQL);
+extern VOID NTAPI (*BenchLowerImport)(KIRQL);
+extern KIRQL NTAPI (*BenchAcquireImport)(PKSPIN_LOCK);
+extern VOID NTAPI (*BenchReleaseImport)(PKSPIN_LOCK, KIRQL);
+VOID NTAPI (*BenchNullImport)(VOID) = NullRoutine;
+KIRQL NTAPI (*BenchRaiseImport)(KIRQL) = KfRaiseIrql;
+VOID NTAPI (*BenchLowerImport)(KIRQL) = KeLowerIrql;
+KIRQL NTAPI (*BenchAcquireImport)(PKSPIN_LOCK) = KeAcquireSpinLockRaiseToDpc;
+VOID NTAPI (*BenchReleaseImport)(PKSPIN_LOCK, KIRQL) = KeReleaseSpinLock;
+
 static VOID NullLoop(ULONG Rounds)
 {
-    VOID NTAPI (*volatile Null)(VOID) = NullRoutine;
-    for (ULONG i = 0; i < Rounds; i++) {
-        Null();
+    while (Rounds-- != 0) {
+        BenchNullImport();
     }
 }
 
 static VOID RaiseLowerLoop(ULONG Rounds)
 {
-    KIRQL NTAPI (*volatile Raise)(KIRQL) = KfRaiseIrql;
-    VOID NTAPI (*volatile Lower)(KIRQL) = KeLowerIrql;
-    for (ULONG i = 0; i < Rounds; i++) {
-        Lower(Raise(DISPATCH_LEVEL));
+    while (Rounds-- != 0) {
+        KIRQL Old = BenchRaiseImport(DISPATCH_LEVEL);
+        BenchLowerImport(Old);
     }
 }
 
 static VOID RaiseLowerApcLoop(ULONG Rounds)
 {
-    KIRQL NTAPI (*volatile Raise)(KIRQL) = KfRaiseIrql;
-    VOID NTAPI (*volatile Lower)(KIRQL) = KeLowerIrql;
-    for (ULONG i = 0; i < Rounds; i++) {
-        Lower(Raise(APC_LEVEL));
+    while (Rounds-- != 0) {
+        KIRQL Old = BenchRaiseImport(APC_LEVEL);
+        BenchLowerImport(Old);
     }
 }
 
@@ -79,10 +88,9 @@ static VOID InlineLoop(ULONG Rounds)
 
 static VOID SpinLockLoop(ULONG Rounds)
 {
-    KIRQL NTAPI (*volatile Acquire)(PKSPIN_LOCK) = KeAcquireSpinLockRaiseToDpc;
-    VOID NTAPI (*volatile Release)(PKSPIN_LOCK, KIRQL) = KeReleaseSpinLock;
-    for (ULONG i = 0; i < Rounds; i++) {
-        Release(&BenchLock, Acquire(&BenchLock));
+    while (Rounds-- != 0) {
+        KIRQL Old = BenchAcquireImport(&BenchLock);
+        BenchReleaseImport(&BenchLock, Old);
     }
 }
 
@@ -111,7 +119,7 @@ BENCH(BenchNull, "irql/null", "instructions", "")
     BenchMeasure(NullLoop);
 }
 
-BENCH(BenchRaiseLower, "irql/raise-lower", "instructions", "")
+BENCH(BenchRaiseLower, "irql/raise-lower", "instructions", "16")
 {
     BenchMeasureBoth(RaiseLowerLoop);
 }
@@ -121,12 +129,12 @@ BENCH(BenchRaiseLowerApc, "irql/raise-lower-apc", "instructions", "")
     BenchMeasureBoth(RaiseLowerApcLoop);
 }
 
-BENCH(BenchInline, "irql/raise-lower-inline", "instructions", "")
+BENCH(BenchInline, "irql/raise-lower-inline", "instructions", "6")
 {
     BenchMeasure(InlineLoop);
 }
 
-BENCH(BenchSpinLock, "spinlock/pair", "instructions", "")
+BENCH(BenchSpinLock, "spinlock/pair", "instructions", "30")
 {
     KeInitializeSpinLock(&BenchLock);
     BenchMeasureBoth(SpinLockLoop);

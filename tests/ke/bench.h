@@ -2,8 +2,8 @@
  * bench.h - measuring loops, for the bench files of this folder.
  *
  * Measured under -icount, where the time stamp counter counts instructions exactly. Routines are
- * called through their address in a volatile pointer, as a driver calls an import; the loop's own
- * cost is measured the same way (irql/null) and not subtracted.
+ * called through a pointer, as a driver calls an import; the loop's own cost is measured the same
+ * way (irql/null) and not subtracted.
  */
 #pragma once
 

@@ -17,9 +17,9 @@ static VOID MeasureBoth(ULONG64 (*Loop)(VOID), ULONG64 Count)
     BOOLEAN Mode = KiCheckedMode;
     Loop();
     TestBenchReport(Loop(), Count);
-    KiCheckedMode = TRUE;
+    KiSetCheckedMode(TRUE);
     TestBenchReportAs("checked", Loop(), Count);
-    KiCheckedMode = Mode;
+    KiSetCheckedMode(Mode);
 }
 
 /* ---- the switch: two threads yield to each other, half of the pair is one -------------------- */

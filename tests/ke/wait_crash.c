@@ -81,7 +81,7 @@ CRASH_TEST(CrashWaitInDpcFree, "wait/inside-a-dpc-in-free-mode", "0xB8 $old $new
 {
     static KDPC Dpc;
     PKTHREAD Me = KeGetCurrentThread();
-    KiCheckedMode = FALSE;
+    KiSetCheckedMode(FALSE);
     TestAnnounce("old", (ULONG64)Me);
     TestAnnounce("stack", (ULONG64)Me->StackBase);
     TestAnnounce("new", (ULONG64)KeGetCurrentPrcb()->IdleThread);

@@ -60,9 +60,9 @@ static VOID MeasureBoth(POOL_TYPE Type)
 {
     BOOLEAN Mode = KiCheckedMode;
     TestBenchReport(Measure(ExAllocatePoolWithTag, ExFreePoolWithTag, Type), ROUNDS);
-    KiCheckedMode = TRUE;
+    KiSetCheckedMode(TRUE);
     TestBenchReportAs("checked", Measure(ExAllocatePoolWithTag, ExFreePoolWithTag, Type), ROUNDS);
-    KiCheckedMode = Mode;
+    KiSetCheckedMode(Mode);
 }
 
 BENCH(PoolNull, "pool/null", "instructions", "")

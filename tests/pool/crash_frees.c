@@ -93,7 +93,7 @@ CRASH_TEST(FreePagedAtDispatch, "pool/paged-free-at-dispatch-level", "0xC2 0x9 0
 CRASH_TEST(FreePagedBig, "pool/paged-free-of-whole-pages-in-free-mode", "0xC2 0x9 0x2 0x1 $block",
            "CON-17 A free at a wrong IRQL is bug check 0xC2, subcode 0x09 (IRQL, type, address).")
 {
-    KiCheckedMode = FALSE;
+    KiSetCheckedMode(FALSE);
     FreeAt(DISPATCH_LEVEL, Take(PagedPool, PAGE_SIZE, TEST_TAG));
 }
 

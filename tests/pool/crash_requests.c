@@ -32,7 +32,7 @@ CRASH_TEST(RequestPagedFree, "pool/paged-request-at-dispatch-level-in-free-mode"
            "0xC2 0x8 0x2 0x5 0x40",
            "MAT-8 Paged pool at DISPATCH_LEVEL: bug check 0xC2, subcode 0x08.")
 {
-    KiCheckedMode = FALSE;
+    KiSetCheckedMode(FALSE);
     ExAllocatePoolWithTag(PagedPool, 0x40, TEST_TAG);
     RaiseTo(DISPATCH_LEVEL);
     ExAllocatePoolWithTag(PagedPoolCacheAligned, 0x40, TEST_TAG);

@@ -30,9 +30,9 @@ static VOID MeasureBoth(BENCH_LOOP *Loop)
     BOOLEAN Mode = KiCheckedMode;
     FixtureLoad(L"Bench", NULL, 0);
     TestBenchReport(Measure(Loop), ROUNDS);
-    KiCheckedMode = TRUE;
+    KiSetCheckedMode(TRUE);
     TestBenchReportAs("checked", Measure(Loop), ROUNDS);
-    KiCheckedMode = Mode;
+    KiSetCheckedMode(Mode);
     FixtureUnload();
 }
 
