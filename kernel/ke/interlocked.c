@@ -9,14 +9,14 @@
 
 #define CALLER __builtin_return_address(0)
 
-static ULONG64 KiLockList(PKSPIN_LOCK Lock, PVOID Caller)
+static inline ULONG64 KiLockList(PKSPIN_LOCK Lock, PVOID Caller)
 {
     ULONG64 Flags = KiDisableInterrupts();
     KiLock(Lock, Caller);
     return Flags;
 }
 
-static VOID KiUnlockList(PKSPIN_LOCK Lock, ULONG64 Flags, PVOID Caller)
+static inline VOID KiUnlockList(PKSPIN_LOCK Lock, ULONG64 Flags, PVOID Caller)
 {
     KiUnlock(Lock, Caller);
     KiRestoreInterrupts(Flags);

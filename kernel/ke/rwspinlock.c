@@ -21,8 +21,8 @@
 
 #define CALLER __builtin_return_address(0)
 
-static __attribute__((noinline, cold)) VOID KiRwOwnerViolation(ULONG Code, PEX_SPIN_LOCK Lock,
-                                                               PVOID Caller)
+static DECLSPEC_NORETURN __attribute__((noinline, cold)) VOID NTAPI KiRwOwnerViolation(
+    ULONG Code, PEX_SPIN_LOCK Lock, PVOID Caller)
 {
     KeBugCheckEx(Code, (ULONG_PTR)Lock, (ULONG)*Lock, KiReadIrql(), (ULONG_PTR)Caller);
 }
@@ -72,7 +72,7 @@ static inline VOID KiCheckNotWriter(PEX_SPIN_LOCK Lock, PVOID Caller)
     }
 }
 
-static __attribute__((noinline)) VOID KiSpinToRead(PEX_SPIN_LOCK Lock, PVOID Caller)
+static __attribute__((noinline, cold)) VOID NTAPI KiSpinToRead(PEX_SPIN_LOCK Lock, PVOID Caller)
 {
     KiCheckNotWriter(Lock, Caller);
     while (!KiTryRead(Lock)) {
@@ -80,7 +80,7 @@ static __attribute__((noinline)) VOID KiSpinToRead(PEX_SPIN_LOCK Lock, PVOID Cal
     }
 }
 
-static __attribute__((noinline)) VOID KiSpinToWrite(PEX_SPIN_LOCK Lock, PVOID Caller)
+static __attribute__((noinline, cold)) VOID NTAPI KiSpinToWrite(PEX_SPIN_LOCK Lock, PVOID Caller)
 {
     KiCheckNotWriter(Lock, Caller);
     while (!KiTryWrite(Lock)) {
@@ -170,7 +170,7 @@ VOID NTAPI ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KiRequireDispatch(SpinLock);
     KiEndRead(SpinLock, CALLER);
-    KeLowerIrql(OldIrql);
+    KiLowerIrql(OldIrql, CALLER);
 }
 EXPORT(ExReleaseSpinLockShared);
 
@@ -178,7 +178,7 @@ VOID NTAPI ExReleaseSpinLockExclusive(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     KiRequireDispatch(SpinLock);
     KiEndWrite(SpinLock, CALLER);
-    KeLowerIrql(OldIrql);
+    KiLowerIrql(OldIrql, CALLER);
 }
 EXPORT(ExReleaseSpinLockExclusive);
 

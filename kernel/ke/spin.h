@@ -16,11 +16,11 @@
 #define VERIFIER_ACQUIRE_ABOVE_DISPATCH 0x42
 
 /* Bug check 0xC4 (rule, IRQL, lock, 0). */
-DECLSPEC_NORETURN VOID KiLockViolation(ULONG_PTR Rule, const volatile VOID *Lock);
+DECLSPEC_NORETURN VOID NTAPI KiLockViolation(ULONG_PTR Rule, const volatile VOID *Lock);
 /* Bug check with (lock, its value, IRQL, caller): SPIN-2. */
-DECLSPEC_NORETURN VOID KiOwnerViolation(ULONG Code, PKSPIN_LOCK Lock, PVOID Caller);
+DECLSPEC_NORETURN VOID NTAPI KiOwnerViolation(ULONG Code, PKSPIN_LOCK Lock, PVOID Caller);
 /* Waits until the lock is free, and takes it. */
-VOID KiSpin(PKSPIN_LOCK Lock, ULONG_PTR Owner, PVOID Caller);
+VOID NTAPI KiSpin(PKSPIN_LOCK Lock, PVOID Caller);
 
 /* What the lock word holds while this processor owns it in checked mode. */
 static inline ULONG_PTR KiLockOwner(VOID)
@@ -28,19 +28,33 @@ static inline ULONG_PTR KiLockOwner(VOID)
     return (ULONG_PTR)KeGetCurrentThread() | LOCK_HELD;
 }
 
-static inline BOOLEAN KiTryLock(PKSPIN_LOCK Lock, ULONG_PTR Owner)
+/* Takes a free lock. In checked mode KiNameOwner is next. */
+static inline BOOLEAN KiTakeLock(PKSPIN_LOCK Lock)
 {
-    ULONG_PTR Expected = LOCK_FREE;
-    return __atomic_compare_exchange_n(Lock, &Expected, Owner, FALSE, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    BOOLEAN Taken;
+    __asm__ volatile("lock btsq $0, %1" : "=@ccnc"(Taken), "+m"(*Lock) : : "memory");
+    return Taken;
+}
+
+/* A store of its own: nobody but the owner looks for his name, so nobody misses it in between. */
+static inline VOID KiNameOwner(PKSPIN_LOCK Lock)
+{
+    if (KiCheckedMode) {
+        *Lock = KiLockOwner();
+    }
 }
 
 static inline VOID KiLock(PKSPIN_LOCK Lock, PVOID Caller)
 {
-    ULONG_PTR Owner = KiCheckedMode ? KiLockOwner() : LOCK_HELD;
-    if (!KiTryLock(Lock, Owner)) {
-        KiSpin(Lock, Owner, Caller);
+    if (!KiTakeLock(Lock)) {
+        KiSpin(Lock, Caller);
     }
+    KiNameOwner(Lock);
+}
+
+static inline VOID KiClearLock(PKSPIN_LOCK Lock)
+{
+    __atomic_store_n(Lock, LOCK_FREE, __ATOMIC_RELEASE);
 }
 
 static inline VOID KiUnlock(PKSPIN_LOCK Lock, PVOID Caller)
@@ -48,5 +62,5 @@ static inline VOID KiUnlock(PKSPIN_LOCK Lock, PVOID Caller)
     if (KiCheckedMode && *Lock != KiLockOwner()) {
         KiOwnerViolation(SPIN_LOCK_NOT_OWNED, Lock, Caller);
     }
-    __atomic_store_n(Lock, LOCK_FREE, __ATOMIC_RELEASE);
+    KiClearLock(Lock);
 }

@@ -25,30 +25,29 @@
 #define QUEUE_OWNER   2
 #define QUEUE_BITS    3
 
-__attribute__((noinline, cold)) VOID KiLockViolation(ULONG_PTR Rule, const volatile VOID *Lock)
+__attribute__((noinline, cold)) VOID NTAPI KiLockViolation(ULONG_PTR Rule,
+                                                           const volatile VOID *Lock)
 {
     KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, Rule, KiReadIrql(), (ULONG_PTR)Lock, 0);
 }
 
-__attribute__((noinline, cold)) VOID KiOwnerViolation(ULONG Code, PKSPIN_LOCK Lock, PVOID Caller)
+__attribute__((noinline, cold)) VOID NTAPI KiOwnerViolation(ULONG Code, PKSPIN_LOCK Lock,
+                                                            PVOID Caller)
 {
     KeBugCheckEx(Code, (ULONG_PTR)Lock, *Lock, KiReadIrql(), (ULONG_PTR)Caller);
 }
 
 /* Spins on a plain read, so that waiting does not take the cache line away from the owner. */
-__attribute__((noinline)) VOID KiSpin(PKSPIN_LOCK Lock, ULONG_PTR Owner, PVOID Caller)
+__attribute__((noinline, cold)) VOID NTAPI KiSpin(PKSPIN_LOCK Lock, PVOID Caller)
 {
     do {
-        if (KiCheckedMode && *Lock == Owner) {
-            KiOwnerViolation(SPIN_LOCK_ALREADY_OWNED, Lock, Caller);
-        }
         while (__atomic_load_n(Lock, __ATOMIC_RELAXED) != LOCK_FREE) {
-            if (KiCheckedMode && *Lock == Owner) {
+            if (KiCheckedMode && *Lock == KiLockOwner()) {
                 KiOwnerViolation(SPIN_LOCK_ALREADY_OWNED, Lock, Caller);
             }
-            __asm__ volatile("pause");
+            YieldProcessor();
         }
-    } while (!KiTryLock(Lock, Owner));
+    } while (!KiTakeLock(Lock));
 }
 
 VOID NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
@@ -57,25 +56,68 @@ VOID NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock)
 }
 EXPORT(KeInitializeSpinLock);
 
-KIRQL NTAPI KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
+/*
+ * The two hottest routines have, as those of irql.c, one exit each to what is rare: it finds out
+ * what the matter is, and returns OldIrql, so that the common way need not keep it.
+ */
+
+static __attribute__((noinline, cold)) KIRQL NTAPI KiAcquireSlowly(PKSPIN_LOCK SpinLock,
+                                                                   KIRQL OldIrql, PVOID Caller)
 {
-    KIRQL OldIrql = KiReadIrql();
     if (KiCheckedMode && OldIrql > DISPATCH_LEVEL) {
         KiLockViolation(VERIFIER_ACQUIRE_ABOVE_DISPATCH, SpinLock);
     }
-    KiWriteIrql(DISPATCH_LEVEL);
-    KiLock(SpinLock, __builtin_return_address(0));
+    KiSpin(SpinLock, Caller);
+    KiNameOwner(SpinLock);
     return OldIrql;
+}
+
+static inline BOOLEAN KiRaiseAndTake(PKSPIN_LOCK SpinLock)
+{
+    KiWriteIrql(DISPATCH_LEVEL);
+    return KiTakeLock(SpinLock);
+}
+
+KIRQL NTAPI KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock)
+{
+    KIRQL OldIrql = KiReadIrql();
+    if (KiCheckedMode) {
+        if (OldIrql <= DISPATCH_LEVEL && KiRaiseAndTake(SpinLock)) {
+            *SpinLock = KiLockOwner();
+            return OldIrql;
+        }
+    } else if (KiRaiseAndTake(SpinLock)) {
+        return OldIrql;
+    }
+    return KiAcquireSlowly(SpinLock, OldIrql, __builtin_return_address(0));
 }
 EXPORT(KeAcquireSpinLockRaiseToDpc);
 
-VOID NTAPI KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
+static DECLSPEC_NORETURN __attribute__((noinline, cold)) VOID NTAPI KiBadRelease(
+    PKSPIN_LOCK SpinLock, KIRQL NewIrql, PVOID Caller)
 {
-    if (KiCheckedMode && KiReadIrql() != DISPATCH_LEVEL) {
+    if (KiReadIrql() != DISPATCH_LEVEL) {
         KiLockViolation(VERIFIER_RELEASE_NOT_DISPATCH, SpinLock);
     }
-    KiUnlock(SpinLock, __builtin_return_address(0));
-    KeLowerIrql(NewIrql);
+    if (*SpinLock != KiLockOwner()) {
+        KiOwnerViolation(SPIN_LOCK_NOT_OWNED, SpinLock, Caller);
+    }
+    KiBadLower(NewIrql, DISPATCH_LEVEL, Caller);
+}
+
+static inline BOOLEAN KiIsBadRelease(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
+{
+    return KiReadIrql() != DISPATCH_LEVEL || *SpinLock != KiLockOwner() ||
+           KiIsBadLower(NewIrql, DISPATCH_LEVEL);
+}
+
+VOID NTAPI KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
+{
+    if (KiCheckedMode && KiIsBadRelease(SpinLock, NewIrql)) {
+        KiBadRelease(SpinLock, NewIrql, __builtin_return_address(0));
+    }
+    KiClearLock(SpinLock);
+    KiWriteIrql(NewIrql);
 }
 EXPORT(KeReleaseSpinLock);
 
@@ -102,13 +144,17 @@ BOOLEAN NTAPI KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
     if (KiCheckedMode && KiReadIrql() < DISPATCH_LEVEL) {
         KiLockViolation(VERIFIER_ACQUIRE_BELOW_DISPATCH, SpinLock);
     }
-    return KiTryLock(SpinLock, KiCheckedMode ? KiLockOwner() : LOCK_HELD);
+    if (!KiTakeLock(SpinLock)) {
+        return FALSE;
+    }
+    KiNameOwner(SpinLock);
+    return TRUE;
 }
 EXPORT(KeTryToAcquireSpinLockAtDpcLevel);
 
 /* ---- in-stack queued locks ------------------------------------------------------------------- */
 
-static VOID KiLockQueued(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+static inline VOID KiLockQueued(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
 {
     PKSPIN_LOCK_QUEUE Mine = &LockHandle->LockQueue;
     Mine->Next = NULL;
@@ -125,7 +171,7 @@ static VOID KiLockQueued(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
     }
 }
 
-static VOID KiUnlockQueued(PKLOCK_QUEUE_HANDLE LockHandle, PVOID Caller)
+static inline VOID KiUnlockQueued(PKLOCK_QUEUE_HANDLE LockHandle, PVOID Caller)
 {
     PKSPIN_LOCK_QUEUE Mine = &LockHandle->LockQueue;
     PKSPIN_LOCK SpinLock = (PKSPIN_LOCK)((ULONG_PTR)Mine->Lock & ~(ULONG_PTR)QUEUE_BITS);
@@ -149,7 +195,8 @@ static VOID KiUnlockQueued(PKLOCK_QUEUE_HANDLE LockHandle, PVOID Caller)
 }
 
 /* A processor that asks again for the queued lock it owns would wait for itself. */
-static VOID KiCheckQueuedOwner(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle, PVOID Caller)
+static inline VOID KiCheckQueuedOwner(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle,
+                                      PVOID Caller)
 {
     if (*SpinLock == (ULONG_PTR)&LockHandle->LockQueue) {
         KiOwnerViolation(SPIN_LOCK_ALREADY_OWNED, SpinLock, Caller);
@@ -177,7 +224,7 @@ VOID NTAPI KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
         KiLockViolation(VERIFIER_RELEASE_NOT_DISPATCH, LockHandle);
     }
     KiUnlockQueued(LockHandle, __builtin_return_address(0));
-    KeLowerIrql(LockHandle->OldIrql);
+    KiLowerIrql(LockHandle->OldIrql, __builtin_return_address(0));
 }
 EXPORT(KeReleaseInStackQueuedSpinLock);
 
