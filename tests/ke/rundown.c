@@ -64,7 +64,9 @@ TEST(RundownWaits, "rundown/the-owner-waits-for-the-last-user", "RUND-2, RUND-3"
     CHECK_EQ(ExAcquireRundownProtection(&TestRef), FALSE);
     ExReleaseRundownProtection(&TestRef);
     CHECK_EQ(RunDown, FALSE);
-    ExReleaseRundownProtectionEx(&TestRef, 2);
+    ExReleaseRundownProtection(&TestRef);
+    CHECK_EQ(RunDown, FALSE);
+    ExReleaseRundownProtection(&TestRef);
     CHECK_EQ(RunDown, TRUE);
     CHECK_EQ(TestRef.Count, 1);
     TestJoinThread(Thread);
