@@ -61,12 +61,19 @@ DECLSPEC_NORETURN VOID HalpExit(ULONG Code);
 #define APC_VECTOR      0x1F
 #define DPC_VECTOR      0x2F
 #define CLOCK_VECTOR    0xD1
+#define IPI_VECTOR      0xE1
 #define SPURIOUS_VECTOR 0xFF
 
-VOID HalpInitializeApic(VOID);                        /* masks the PICs, enables the local APIC */
-VOID HalpEndOfInterrupt(VOID);                        /* local APIC EOI */
-VOID HalpRequestSoftwareInterrupt(UCHAR Vector);      /* self-IPI, any IRQL */
-VOID HalpRouteIsaInterrupt(ULONG Line, UCHAR Vector); /* I/O APIC, edge, to this processor */
+VOID HalpInitializeApic(VOID);                   /* masks the PICs, then: */
+VOID HalpInitializeLocalApic(VOID);              /* enables this processor's */
+VOID HalpEndOfInterrupt(VOID);                   /* local APIC EOI */
+VOID HalpRequestSoftwareInterrupt(UCHAR Vector); /* self-IPI, any IRQL */
+/* The same to another processor, or to this one; any IRQL. */
+VOID HalpRequestInterrupt(ULONG ApicId, UCHAR Vector);
+VOID HalpSendNmi(ULONG ApicId);
+VOID HalpSendInit(ULONG ApicId);                      /* makes it wait for the next: */
+VOID HalpSendStartup(ULONG ApicId, ULONG Page);       /* start in real mode at physical page Page */
+VOID HalpRouteIsaInterrupt(ULONG Line, UCHAR Vector); /* I/O APIC, to this processor */
 VOID HalpCalibrate(VOID);                             /* TSC and APIC timer against the PIT */
 VOID HalpStartClock(VOID);                            /* periodic interrupt each 15.625 ms */
 ULONG HalpLocalApicId(VOID);
@@ -84,3 +91,18 @@ extern ULONG HalpApicTimerHz; /* a sixteenth of its input */
 ULONG64 HalpReadRealTimeClock(VOID);
 /* Prints what this layer drives, a line each. */
 VOID HalpPrintDevices(VOID);
+
+/* ---- starting other processors (startup.c); boot only ---------------------------------------- */
+
+/*
+ * Fills the page below 1 MiB where processors begin: Page is where we see it, Physical its address,
+ * Cr3 the top of page tables below 4 GiB that map it there, executable, besides all of ours.
+ */
+VOID HalpPrepareStartup(PVOID Page, ULONG Physical, ULONG Cr3);
+/*
+ * Lets the processor with this APIC id begin there and call Routine(Context) on Stack, in our page
+ * tables, with interrupts off. FALSE when it does not answer; then it never will.
+ */
+typedef VOID HAL_START_ROUTINE(PVOID Context);
+BOOLEAN HalpStartProcessor(ULONG ApicId, ULONG Physical, PVOID Stack, HAL_START_ROUTINE *Routine,
+                           PVOID Context);
