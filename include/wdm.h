@@ -11,7 +11,7 @@
  * wdm_ex.h pools; wdm_mm.h memory and MDLs; wdm_rtl.h memory blocks, lists, bitmaps; wdm_list.h
  * interlocked lists; wdm_string.h strings; wdm_dbg.h printing; wdm_hal.h interlocked operations,
  * ports and registers; wdm_seh.h exceptions; wdm_ps.h system threads; wdm_work.h work
- * items.
+ * items; wdm_processor.h processors, groups and nodes.
  */
 #pragma once
 
@@ -20,6 +20,7 @@
 #include <bugcodes.h>
 #include <wdm_hal.h>
 #include <wdm_ke.h>
+#include <wdm_processor.h>
 #include <wdm_thread.h>
 #include <wdm_wait.h>
 #include <wdm_apc.h>

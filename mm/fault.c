@@ -112,7 +112,7 @@ static VOID MiCheckRights(PMI_FAULT Fault)
         KiBugCheck(ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY, Address, Walk->Value.Long, 0, 0,
                    Fault->Frame);
     }
-    MiFlushTlb(Fault->Address, 1);
+    KiForgetPage(Fault->Address);
     MiCount(&MiFaults.Spurious);
 }
 

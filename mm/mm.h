@@ -252,10 +252,16 @@ SIZE_T MiUnmapAndFreePages(PVOID Va, SIZE_T Pages);
  * pages.
  */
 VOID MiUnmapForeignPages(PVOID Va, SIZE_T Pages);
-/* Makes this processor forget its translations of Pages pages from Va on. */
-VOID MiFlushTlb(PVOID Va, SIZE_T Pages);
+/* Makes all processors forget their translations of Pages pages from Va on (FLUSH-1). */
+static inline VOID MiFlushTlb(PVOID Va, SIZE_T Pages)
+{
+    KiFlushTranslations(Va, Pages);
+}
 /* The same for all of system space, global entries too. */
-VOID MiFlushEntireTlb(VOID);
+static inline VOID MiFlushEntireTlb(VOID)
+{
+    KiFlushAllTranslations();
+}
 
 /* ---- the lock of short sections -------------------------------------------------------------- */
 

@@ -15,10 +15,6 @@
  */
 #include "mm/mm.h"
 
-#define CR4_PGE           0x80
-/* From this many pages on, forgetting everything is cheaper than page by page. */
-#define MI_FLUSH_ALL_FROM 64
-
 SIZE_T MiPageTablePages;
 
 PMMPTE MiEntryAddress(PCVOID Va, ULONG Level)
@@ -207,26 +203,4 @@ VOID MiUnmapForeignPages(PVOID Va, SIZE_T Pages)
         MiWritePte(&Pte[i], (MMPTE){.Long = 0});
     }
     MiFlushTlb(Va, Pages);
-}
-
-VOID MiFlushTlb(PVOID Va, SIZE_T Pages)
-{
-    if (Pages >= MI_FLUSH_ALL_FROM) {
-        MiFlushEntireTlb();
-        return;
-    }
-    for (SIZE_T i = 0; i < Pages; i++) {
-        __asm__ volatile("invlpg (%0)" : : "r"((PCHAR)Va + i * PAGE_SIZE) : "memory");
-    }
-}
-
-/* Clearing CR4.PGE drops global translations, which a write to CR3 would keep. */
-VOID MiFlushEntireTlb(VOID)
-{
-    ULONG64 State = KiDisableInterrupts();
-    ULONG64 Cr4;
-    __asm__ volatile("movq %%cr4, %0" : "=r"(Cr4));
-    __asm__ volatile("movq %0, %%cr4" : : "r"(Cr4 & ~(ULONG64)CR4_PGE) : "memory");
-    __asm__ volatile("movq %0, %%cr4" : : "r"(Cr4 | CR4_PGE) : "memory");
-    KiRestoreInterrupts(State);
 }

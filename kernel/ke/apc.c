@@ -87,7 +87,7 @@ static VOID KiSignalKernelApc(PKTHREAD Thread, PKAPC Apc, KPRIORITY Increment)
 {
     Thread->KernelApcPending = TRUE;
     if (Thread->State == ThreadRunning) {
-        HalpRequestSoftwareInterrupt(APC_VECTOR);
+        KiRequestInterrupt(KiProcessorBlock[Thread->NextProcessor], APC_VECTOR);
     } else if (Thread->State == ThreadWaiting && Thread->SwapIrql < APC_LEVEL &&
                Thread->SpecialApcDisable == 0 && KiMayRun(Thread, Apc)) {
         KiEndWait(Thread, STATUS_KERNEL_APC, Increment);

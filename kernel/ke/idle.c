@@ -10,7 +10,11 @@
 
 DECLSPEC_NORETURN VOID KiBecomeIdle(VOID)
 {
+    PKPRCB Prcb = KeGetCurrentPrcb();
     for (;;) {
+        KiDisableInterrupts();
+        __atomic_store_n(&Prcb->IdleHalt, TRUE, __ATOMIC_SEQ_CST); /* KiLeaveHalt clears it */
+        KiRequestDrain(Prcb);                                      /* DPC-7 */
         __asm__ volatile("sti; hlt" : : : "memory");
     }
 }

@@ -104,6 +104,7 @@ struct _KTHREAD {
 
 typedef struct _KTHREAD KTHREAD;
 typedef struct _KPRCB KPRCB, *PKPRCB;
+typedef VOID KI_CALL_ROUTINE(PVOID Context);
 typedef struct _KPCR KPCR, *PKPCR;
 
 /*
@@ -115,7 +116,7 @@ struct _KPRCB {
     UCHAR LegacyNumber;     /* 0x184 */
     UCHAR ReservedMust0;    /* 0x185 */
     UCHAR InDpc;            /* 0x186: a DPC routine is running */
-    UCHAR IdleHalt;         /* 0x187 */
+    UCHAR IdleHalt;         /* 0x187: halted with nothing to do (FLUSH-2) */
     PKTHREAD CurrentThread; /* 0x188 */
     PKTHREAD NextThread;    /* 0x190: always NULL here */
     PKTHREAD IdleThread;    /* 0x198 */
@@ -140,6 +141,15 @@ struct _KPRCB {
     ULONG DpcTicks;      /* clock interrupts since the present DPC routine began: watchdog.c */
     ULONG DispatchTicks; /* in a row at DISPATCH_LEVEL or above */
 
+    USHORT Node; /* NUMA node */
+
+    /* Calls between processors: ipi.c, flush.c. */
+    KAFFINITY CallSenders;        /* those whose call waits for this processor */
+    KAFFINITY CallTargets;        /* those that this processor's own call still waits for */
+    KI_CALL_ROUTINE *CallRoutine; /* that call */
+    PVOID CallContext;
+    BOOLEAN FlushOnWake; /* IdleHalt: forget all translations first (FLUSH-2) */
+
     BOOLEAN TimersDue; /* interrupt 0x2F goes through the timer wheel: timer.c */
 };
 
@@ -159,6 +169,33 @@ _Static_assert(offsetof(KPCR, Self) == 0x18 && offsetof(KPCR, Prcb) == 0x180, "d
 _Static_assert(offsetof(KPCR, Prcb.LegacyNumber) == 0x184, "driver ABI: gs:[0x184]");
 _Static_assert(offsetof(KPCR, Prcb.CurrentThread) == 0x188, "driver ABI: gs:[0x188]");
 _Static_assert(offsetof(KPCR, Prcb.Number) == 0x1A4, "driver ABI: gs:[0x1A4]");
+
+/* The processor's own stacks for emergencies are named here (Intel SDM volume 3, figure 8-11). */
+typedef struct _KTSS {
+    ULONG Reserved0;
+    ULONG64 Rsp[3];
+    ULONG64 Reserved1;
+    ULONG64 Ist[7];
+    ULONG64 Reserved2;
+    USHORT Reserved3;
+    USHORT IoMapBase;
+} __attribute__((packed)) KTSS;
+_Static_assert(sizeof(KTSS) == 104, "Intel SDM volume 3, figure 8-11");
+
+/* All that a processor has of its own, but for its stacks. */
+typedef struct _KI_PROCESSOR {
+    KPCR Pcr;
+    KTHREAD IdleThread;
+    ULONG64 Gdt[5];
+    KTSS Tss;
+} DECLSPEC_ALIGN(64) KI_PROCESSOR, *PKI_PROCESSOR;
+
+/* Each is the address above its highest byte, over a guard page. */
+typedef struct _KI_PROCESSOR_STACKS {
+    PVOID Dpc;
+    PVOID DoubleFault, Nmi, MachineCheck;
+    PVOID Idle, IdleLimit; /* the idle thread's; its lowest byte. Not for processor 0 */
+} KI_PROCESSOR_STACKS;
 
 static inline PKPRCB KeGetCurrentPrcb(VOID)
 {
@@ -363,6 +400,33 @@ static inline VOID KiRestoreInterrupts(ULONG64 Flags)
 
 /* Prints this processor's kind and features, two lines. */
 VOID KiPrintProcessor(VOID);
+/* Prints which processors run, and the nodes if there are several. */
+VOID KiPrintTopology(VOID);
+
+/* ---- the other processors (ipi.c, flush.c) --------------------------------------------------- */
+
+/* Asks a processor, this one or another, for an interrupt. Any IRQL; interrupts are off. */
+VOID KiRequestInterrupt(PKPRCB Prcb, UCHAR Vector);
+/*
+ * Runs Routine(Context) on each of Targets (this processor is left out) and returns when all have.
+ * Any IRQL, without a lock that is taken with interrupts off. The routine runs with interrupts off
+ * or at IPI_LEVEL; it takes no lock, calls nobody and touches nothing pageable.
+ */
+VOID KiCallProcessors(KAFFINITY Targets, KI_CALL_ROUTINE *Routine, PVOID Context);
+KAFFINITY KiOtherProcessors(VOID);
+/*
+ * No processor uses a translation of Pages pages from Va on that it read before the call, or any
+ * translation at all. As KiCallProcessors.
+ */
+VOID KiFlushTranslations(PVOID Va, SIZE_T Pages);
+VOID KiFlushAllTranslations(VOID);
+/* The same for the page of Va on this processor alone. Any IRQL, whatever is held. */
+static inline VOID KiForgetPage(PVOID Va)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(Va) : "memory");
+}
+/* Called first by the interrupt that ends a halt. */
+VOID KiLeaveHalt(PKPRCB Prcb);
 
 /* ---- the dispatcher (dispatch.c, ready.c) ---------------------------------------------------- */
 
@@ -519,11 +583,28 @@ DECLSPEC_NORETURN VOID KiBecomeIdle(VOID);
 
 /* ---- start-up order (boot/init.c) ---------------------------------------------------------- */
 
-VOID KiInitializeProcessor(VOID); /* GDT, IDT, TSS, KPCR, control registers of processor 0 */
+VOID KiInitializeProcessor(VOID); /* processor 0: all of the next two, and the boot thread */
+/* Fills a processor's record, which is zero: segments, task state, KPCR, queues. */
+VOID KiBuildProcessor(PKI_PROCESSOR Processor, ULONG Number, const KI_PROCESSOR_STACKS *Stacks);
+/* Makes the record that of the processor that calls: GDT, IDT, TSS, gs:, control registers. */
+VOID KiEnterProcessor(PKI_PROCESSOR Processor);
 VOID KiInitializeDpcs(PKPRCB Prcb);
+VOID KiInitializeCalls(VOID); /* connects the interrupt between processors */
 VOID KiInitializeReadyQueues(PKPRCB Prcb);
 VOID KiRequestDrain(PKPRCB Prcb); /* the clock's call: no DPC waits longer than a tick */
 VOID KiInitializeTime(VOID);      /* after mm mapped KUSER_SHARED_DATA; connects the clock vector */
+
+/*
+ * Starts the processor with an APIC id on memory of the caller's: its record, 64 bytes aligned, its
+ * stacks, and the page below 1 MiB where it begins. FALSE when it does not answer; the memory may
+ * be used again then.
+ */
+BOOLEAN KiStartProcessor(PKI_PROCESSOR Processor, const KI_PROCESSOR_STACKS *Stacks, ULONG ApicId,
+                         ULONG StartPage);
+/* Looks up which node a processor is in. Boot only. */
+VOID KiAssignNode(PKPRCB Prcb);
+/* The processor that calls is there for threads from now on; it runs its idle thread. */
+VOID KiJoinDispatcher(PKPRCB Prcb);
 
 /* switch.S */
 typedef struct _KSWITCH_FRAME {

@@ -23,17 +23,6 @@
 #define CR4_SMEP       0x100000
 #define MXCSR_DEFAULT  0x1F80 /* all SSE exceptions masked, round to nearest */
 
-typedef struct _KTSS {
-    ULONG Reserved0;
-    ULONG64 Rsp[3];
-    ULONG64 Reserved1;
-    ULONG64 Ist[7];
-    ULONG64 Reserved2;
-    USHORT Reserved3;
-    USHORT IoMapBase;
-} __attribute__((packed)) KTSS;
-_Static_assert(sizeof(KTSS) == 104, "Intel SDM volume 3, figure 8-11");
-
 typedef struct _KGATE {
     USHORT OffsetLow;
     USHORT Selector;
@@ -56,24 +45,23 @@ PKPRCB KiProcessorBlock[KI_MAX_PROCESSORS];
 ULONG KeNumberProcessors;
 
 static KTHREAD KiBootThread;
-static KPCR KiBootPcr __attribute__((aligned(64)));
-static KTSS KiBootTss __attribute__((aligned(16)));
-static ULONG64 KiBootGdt[5];
-static KGATE KiIdt[256] __attribute__((aligned(16)));
+static KI_PROCESSOR KiBootProcessor;
+static KGATE KiIdt[256] __attribute__((aligned(16))); /* the same for all processors */
 
 PKPCR KiFindPcr(ULONG64 Number)
 {
-    return Number == KiBootPcr.Prcb.Number ? &KiBootPcr : NULL;
+    return Number < KeNumberProcessors ? CONTAINING_RECORD(KiProcessorBlock[Number], KPCR, Prcb)
+                                       : NULL;
 }
 
-static INIT VOID KiBuildGdt(VOID)
+static INIT VOID KiBuildGdt(PKI_PROCESSOR Processor)
 {
-    ULONG64 Base = (ULONG64)&KiBootTss;
-    KiBootGdt[1] = GDT_CODE;
-    KiBootGdt[2] = GDT_DATA;
-    KiBootGdt[3] = (sizeof(KTSS) - 1) | ((Base & 0xFFFFFF) << 16) | (0x89ULL << 40) |
-                   (((Base >> 24) & 0xFF) << 56);
-    KiBootGdt[4] = Base >> 32;
+    ULONG64 Base = (ULONG64)&Processor->Tss;
+    Processor->Gdt[SELECTOR_CODE / 8] = GDT_CODE;
+    Processor->Gdt[SELECTOR_DATA / 8] = GDT_DATA;
+    Processor->Gdt[SELECTOR_TSS / 8] = (sizeof(KTSS) - 1) | ((Base & 0xFFFFFF) << 16) |
+                                       (0x89ULL << 40) | (((Base >> 24) & 0xFF) << 56);
+    Processor->Gdt[SELECTOR_TSS / 8 + 1] = Base >> 32;
 }
 
 static INIT VOID KiBuildIdt(VOID)
@@ -87,9 +75,9 @@ static INIT VOID KiBuildIdt(VOID)
     }
 }
 
-static INIT VOID KiLoadTables(VOID)
+static INIT VOID KiLoadTables(PKI_PROCESSOR Processor)
 {
-    KDESCRIPTOR Gdt = {sizeof(KiBootGdt) - 1, (ULONG64)KiBootGdt};
+    KDESCRIPTOR Gdt = {sizeof(Processor->Gdt) - 1, (ULONG64)Processor->Gdt};
     KDESCRIPTOR Idt = {sizeof(KiIdt) - 1, (ULONG64)KiIdt};
     __asm__ volatile("lgdt %0; lidt %1" : : "m"(Gdt), "m"(Idt));
     __asm__ volatile("ltr %w0" : : "r"(SELECTOR_TSS));
@@ -127,33 +115,51 @@ static INIT VOID KiSetControlRegisters(VOID)
     __asm__ volatile("ldmxcsr %0" : : "m"(MxCsr));
 }
 
-INIT VOID KiInitializeProcessor(VOID)
+INIT VOID KiBuildProcessor(PKI_PROCESSOR Processor, ULONG Number, const KI_PROCESSOR_STACKS *Stacks)
 {
-    PKPCR Pcr = &KiBootPcr;
+    PKPCR Pcr = &Processor->Pcr;
     PKPRCB Prcb = &Pcr->Prcb;
 
-    KiBootTss.Ist[0] = (ULONG64)KiDoubleFaultStackTop;
-    KiBootTss.Ist[1] = (ULONG64)KiNmiStackTop;
-    KiBootTss.Ist[2] = (ULONG64)KiMachineCheckStackTop;
-    KiBootTss.IoMapBase = sizeof(KTSS); /* no map: no port for ring 3 */
-    KiBuildGdt();
-    KiBuildIdt();
-    KiLoadTables();
-    KiSetControlRegisters();
-
+    Processor->Tss.Ist[0] = (ULONG64)Stacks->DoubleFault;
+    Processor->Tss.Ist[1] = (ULONG64)Stacks->Nmi;
+    Processor->Tss.Ist[2] = (ULONG64)Stacks->MachineCheck;
+    Processor->Tss.IoMapBase = sizeof(KTSS); /* no map: no port for ring 3 */
+    KiBuildGdt(Processor);
     Pcr->Self = Pcr;
     Pcr->CurrentPrcb = Prcb;
-    Pcr->GdtBase = KiBootGdt;
+    Pcr->GdtBase = Processor->Gdt;
     Pcr->IdtBase = KiIdt;
-    Pcr->TssBase = &KiBootTss;
+    Pcr->TssBase = &Processor->Tss;
+    Prcb->Number = Number;
+    Prcb->LegacyNumber = (UCHAR)Number;
     Prcb->MxCsr = MXCSR_DEFAULT;
-    Prcb->DpcStack = KiDpcStackTop;
+    Prcb->DpcStack = Stacks->Dpc;
+    KiInitializeDpcs(Prcb);
+    KiInitializeReadyQueues(Prcb);
+}
+
+INIT VOID KiEnterProcessor(PKI_PROCESSOR Processor)
+{
+    ULONG64 Base = (ULONG64)&Processor->Pcr;
+    KiLoadTables(Processor);
+    KiSetControlRegisters();
+    __asm__ volatile("wrmsr" : : "c"(MSR_GS_BASE), "a"((ULONG)Base), "d"((ULONG)(Base >> 32)));
+}
+
+INIT VOID KiInitializeProcessor(VOID)
+{
+    static const KI_PROCESSOR_STACKS Stacks = {.Dpc = KiDpcStackTop,
+                                               .DoubleFault = KiDoubleFaultStackTop,
+                                               .Nmi = KiNmiStackTop,
+                                               .MachineCheck = KiMachineCheckStackTop};
+    PKPRCB Prcb = &KiBootProcessor.Pcr.Prcb;
+    KiBuildIdt();
+    KiBuildProcessor(&KiBootProcessor, 0, &Stacks);
+    Prcb->ApicId = HalpLocalApicId();
+    KiInitializeCalls();
+    KiInitializeApcs();
+    KiAdoptThread(Prcb, &KiBootThread, KiBootStackTop, KiBootStack);
     KiProcessorBlock[0] = Prcb;
     KeNumberProcessors = 1;
-    KiInitializeReadyQueues(Prcb);
-    KiAdoptThread(Prcb, &KiBootThread, KiBootStackTop, KiBootStack);
-    ULONG64 Base = (ULONG64)Pcr;
-    __asm__ volatile("wrmsr" : : "c"(MSR_GS_BASE), "a"((ULONG)Base), "d"((ULONG)(Base >> 32)));
-    KiInitializeDpcs(Prcb);
-    KiInitializeApcs();
+    KiEnterProcessor(&KiBootProcessor);
 }

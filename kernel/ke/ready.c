@@ -37,6 +37,15 @@ INIT VOID KiInitializeReadyQueues(PKPRCB Prcb)
     }
 }
 
+VOID KiJoinDispatcher(PKPRCB Prcb)
+{
+    ULONG64 Flags = KiLockDispatcher();
+    KiProcessorBlock[Prcb->Number] = Prcb;
+    KiIdleProcessors |= Prcb->SetMember;
+    __atomic_store_n(&KeNumberProcessors, Prcb->Number + 1, __ATOMIC_RELEASE);
+    KiUnlockDispatcher(Flags);
+}
+
 /* ---- queues ---------------------------------------------------------------------------------- */
 
 static inline KPRIORITY KiBestPriority(PKPRCB Prcb)
@@ -117,7 +126,11 @@ static inline PKPRCB KiChooseProcessor(PKTHREAD Thread)
 /* READY-3: the processor should look for another thread. Its own exit path sees it by itself. */
 static inline VOID KiRequestSwitch(PKPRCB Prcb)
 {
-    Prcb->Reschedule = TRUE;
+    BOOLEAN Asked = Prcb->Reschedule;
+    Prcb->Reschedule = TRUE; /* first: the interrupt looks at it before it takes the lock */
+    if (!Asked && Prcb != KeGetCurrentPrcb()) {
+        KiRequestInterrupt(Prcb, DPC_VECTOR);
+    }
 }
 
 VOID KiReadyThread(PKTHREAD Thread, KI_QUEUE_END End)

@@ -39,10 +39,9 @@ static VOID KiPublishTime(VOID)
     KiStoreTime(&SHARED_DATA->TickCount, KiTickCount);
 }
 
-static VOID KiClockInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
+/* One processor's business; expiring what is due is that processor's, too. */
+static VOID KiAdvanceTime(PKPRCB Prcb)
 {
-    PKPRCB Prcb = KeGetCurrentPrcb();
-    UNREFERENCED_PARAMETER(Context);
     ULONG64 Flags = KiLockDispatcher();
     KiInterruptTime += KI_TIME_INCREMENT;
     KiTickCount++;
@@ -50,6 +49,15 @@ static VOID KiClockInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
     KiPublishTime();
     Prcb->TimersDue |= KiTimersAreDue();
     KiUnlockDispatcher(Flags);
+}
+
+static VOID KiClockInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
+{
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    UNREFERENCED_PARAMETER(Context);
+    if (Prcb->Number == 0) {
+        KiAdvanceTime(Prcb);
+    }
     Prcb->ClockTicks++;
     KiRequestDrain(Prcb);
     KiChargeThread(Prcb, (KIRQL)TrapFrame->PreviousIrql);

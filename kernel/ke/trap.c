@@ -175,6 +175,9 @@ VOID KiDispatchInterrupt(PKTRAP_FRAME Frame)
     PKPRCB Prcb = KeGetCurrentPrcb();
     KI_VECTOR *Entry = &KiVectors[Vector];
 
+    if (Prcb->IdleHalt) {
+        KiLeaveHalt(Prcb);
+    }
     Frame->PreviousIrql = KiReadIrql();
     if (Vector == SPURIOUS_VECTOR || Entry->Routine == NULL) {
         KiSpuriousInterrupts++;
