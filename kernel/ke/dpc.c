@@ -5,7 +5,9 @@
  * local APIC holds back while CR8 >= 2; so the queue is drained exactly when the level drops below
  * DISPATCH_LEVEL, or at once when it is there already. Routines run at DISPATCH_LEVEL, interrupts
  * enabled, on the processor's own DPC stack. DPCs of low importance do not ask; they wait for the
- * next drain, the next clock tick, or a queue deeper than the limit (contract 1.8).
+ * next drain, the next clock tick, or a queue deeper than the limit (contract 1.8). On another
+ * processor only high and medium-high ones ask at once; the others as low ones do here, or when
+ * that processor has nothing to do.
  *
  *   DPC-1  An object is in at most one queue; inserting it again changes nothing, its arguments
  *          included.
@@ -16,6 +18,10 @@
  *          DISPATCH_LEVEL << 8 | 2, routine, object, 0).
  *   DPC-5  A routine leaves the interrupted thread's APC disable counts as they were: checked mode,
  *          bug check 0xC7 (4, routine, counts before, counts after).
+ *   DPC-6  DpcData is the queue that the object is in. It goes from NULL to a queue by one
+ *          exchange, under that queue's lock: two processors cannot both insert.
+ *   DPC-7  A processor does not halt with DPCs in its queue: who inserts looks at IdleHalt behind
+ *          DpcDepth, an idle processor at DpcDepth behind IdleHalt, both with full fences.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -26,7 +32,6 @@
 #define DPC_DEPTH_LIMIT            4      /* contract 1.8 */
 #define UNEXPECTED_IRQL_IN_CALLOUT 2
 #define INVALID_APC_COUNT          4
-#define KI_PROCESSORS              1 /* the others start in milestone 2 */
 
 VOID NTAPI KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext)
 {
@@ -47,19 +52,35 @@ EXPORT(KeSetImportanceDpc);
 
 VOID NTAPI KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number)
 {
-    if (Number >= 0 && Number < KI_PROCESSORS) {
+    if (Number >= 0 && (ULONG)Number < KeNumberProcessors) {
         Dpc->Number = (USHORT)(DPC_TARGETED | Number);
     }
 }
 EXPORT(KeSetTargetProcessorDpc);
 
+NTSTATUS NTAPI KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER ProcNumber)
+{
+    ULONG Index = KeGetProcessorIndexFromNumber(ProcNumber);
+    if (Index == INVALID_PROCESSOR_INDEX) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    Dpc->Number = (USHORT)(DPC_TARGETED | Index);
+    return STATUS_SUCCESS;
+}
+EXPORT(KeSetTargetProcessorDpcEx);
+
 /* Interrupts are off while a queue is held: an ISR may insert at any level. */
+static VOID KiLockDpcQueue(PKPRCB Prcb)
+{
+    while (__atomic_exchange_n(&Prcb->DpcLock, 1, __ATOMIC_ACQUIRE) != 0) {
+        YieldProcessor();
+    }
+}
+
 static ULONG64 KiAcquireDpcQueue(PKPRCB Prcb)
 {
     ULONG64 Flags = KiDisableInterrupts();
-    while (__atomic_exchange_n(&Prcb->DpcLock, 1, __ATOMIC_ACQUIRE) != 0) {
-        __asm__ volatile("pause");
-    }
+    KiLockDpcQueue(Prcb);
     return Flags;
 }
 
@@ -69,47 +90,81 @@ static VOID KiReleaseDpcQueue(PKPRCB Prcb, ULONG64 Flags)
     KiRestoreInterrupts(Flags);
 }
 
-BOOLEAN NTAPI KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
+/* Whether a DPC that was just queued has its processor asked for a drain. */
+static BOOLEAN KiShouldAsk(PRKDPC Dpc, PKPRCB Prcb, ULONG Depth)
 {
-    PKPRCB Prcb = KeGetCurrentPrcb();
-    ULONG64 Flags = KiAcquireDpcQueue(Prcb);
-    if (Dpc->DpcData != NULL) {
-        KiReleaseDpcQueue(Prcb, Flags);
-        return FALSE;
+    if (Depth > DPC_DEPTH_LIMIT) {
+        return TRUE;
     }
-    Dpc->DpcData = Prcb;
-    Dpc->SystemArgument1 = SystemArgument1;
-    Dpc->SystemArgument2 = SystemArgument2;
+    if (Prcb == KeGetCurrentPrcb()) {
+        return Dpc->Importance != LowImportance;
+    }
+    return Dpc->Importance == HighImportance || Dpc->Importance == MediumHighImportance ||
+           __atomic_load_n(&Prcb->IdleHalt, __ATOMIC_SEQ_CST); /* DPC-7 */
+}
+
+/* The queue's lock is held; the object is this queue's. Returns whether to ask for a drain. */
+static BOOLEAN KiQueueDpc(PRKDPC Dpc, PKPRCB Prcb)
+{
     if (Dpc->Importance == HighImportance) {
         InsertHeadList(&Prcb->DpcList, &Dpc->DpcListEntry);
     } else {
         InsertTailList(&Prcb->DpcList, &Dpc->DpcListEntry);
     }
-    Prcb->DpcDepth++;
-    BOOLEAN Ask = Dpc->Importance != LowImportance || Prcb->DpcDepth > DPC_DEPTH_LIMIT;
-    KiReleaseDpcQueue(Prcb, Flags);
-    if (Ask) {
-        HalpRequestSoftwareInterrupt(DPC_VECTOR);
+    return KiShouldAsk(Dpc, Prcb, __atomic_add_fetch(&Prcb->DpcDepth, 1, __ATOMIC_SEQ_CST));
+}
+
+BOOLEAN NTAPI KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2)
+{
+    BOOLEAN Ask = FALSE;
+    PVOID Expected = NULL;
+    ULONG64 Flags = KiDisableInterrupts();
+    ULONG Number = Dpc->Number;
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    if (Number & DPC_TARGETED) {
+        Prcb = KiProcessorBlock[Number & ~DPC_TARGETED];
     }
-    return TRUE;
+    KiLockDpcQueue(Prcb);
+    BOOLEAN Inserted = __atomic_compare_exchange_n(&Dpc->DpcData, &Expected, Prcb, FALSE,
+                                                   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    if (Inserted) {
+        Dpc->SystemArgument1 = SystemArgument1;
+        Dpc->SystemArgument2 = SystemArgument2;
+        Ask = KiQueueDpc(Dpc, Prcb);
+    }
+    __atomic_store_n(&Prcb->DpcLock, 0, __ATOMIC_RELEASE);
+    if (Ask) {
+        KiRequestInterrupt(Prcb, DPC_VECTOR);
+    }
+    KiRestoreInterrupts(Flags);
+    return Inserted;
 }
 EXPORT(KeInsertQueueDpc);
 
+/* The queue's lock is held; the object is in it. */
+static VOID KiUnlinkDpc(PRKDPC Dpc, PKPRCB Prcb)
+{
+    RemoveEntryList(&Dpc->DpcListEntry);
+    Prcb->DpcDepth--;
+    __atomic_store_n(&Dpc->DpcData, NULL, __ATOMIC_RELEASE);
+}
+
 BOOLEAN NTAPI KeRemoveQueueDpc(PRKDPC Dpc)
 {
-    PKPRCB Prcb = Dpc->DpcData;
-    if (Prcb == NULL) {
-        return FALSE;
+    PKPRCB Prcb;
+    /* More than one look only if it runs and is queued elsewhere meanwhile. */
+    while ((Prcb = __atomic_load_n(&Dpc->DpcData, __ATOMIC_ACQUIRE)) != NULL) {
+        ULONG64 Flags = KiAcquireDpcQueue(Prcb);
+        BOOLEAN Here = Dpc->DpcData == Prcb;
+        if (Here) {
+            KiUnlinkDpc(Dpc, Prcb);
+        }
+        KiReleaseDpcQueue(Prcb, Flags);
+        if (Here) {
+            return TRUE;
+        }
     }
-    ULONG64 Flags = KiAcquireDpcQueue(Prcb);
-    BOOLEAN Queued = Dpc->DpcData != NULL;
-    if (Queued) {
-        RemoveEntryList(&Dpc->DpcListEntry);
-        Prcb->DpcDepth--;
-        Dpc->DpcData = NULL;
-    }
-    KiReleaseDpcQueue(Prcb, Flags);
-    return Queued;
+    return FALSE;
 }
 EXPORT(KeRemoveQueueDpc);
 
@@ -158,11 +213,10 @@ static VOID KiDrainQueue(PVOID Context)
             KiReleaseDpcQueue(Prcb, Flags);
             return;
         }
-        PKDPC Dpc = CONTAINING_RECORD(RemoveHeadList(&Prcb->DpcList), KDPC, DpcListEntry);
+        PKDPC Dpc = CONTAINING_RECORD(Prcb->DpcList.Flink, KDPC, DpcListEntry);
         PVOID Argument1 = Dpc->SystemArgument1;
         PVOID Argument2 = Dpc->SystemArgument2;
-        Prcb->DpcDepth--;
-        Dpc->DpcData = NULL;
+        KiUnlinkDpc(Dpc, Prcb);
         KiReleaseDpcQueue(Prcb, Flags);
         KiRunDpc(Prcb, Dpc, Argument1, Argument2);
     }
@@ -197,12 +251,38 @@ VOID KiRequestDrain(PKPRCB Prcb)
     }
 }
 
+/* ---- KeFlushQueuedDpcs ----------------------------------------------------------------------- */
+
+static VOID NTAPI KiSignalRoutine(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    UNREFERENCED_PARAMETER(Dpc);
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+    KeSetEvent(Context, IO_NO_INCREMENT, FALSE);
+}
+
+/* In this order: a routine that has been taken off the queue runs while InDpc is set. */
+static BOOLEAN KiHasDpcs(PKPRCB Prcb)
+{
+    return __atomic_load_n(&Prcb->DpcDepth, __ATOMIC_ACQUIRE) != 0 ||
+           __atomic_load_n(&Prcb->InDpc, __ATOMIC_ACQUIRE);
+}
+
+/* A DPC of our own goes to the end of each queue: when it has run, so has all in front of it. */
 VOID NTAPI KeFlushQueuedDpcs(VOID)
 {
-    PKPRCB Prcb = KeGetCurrentPrcb();
+    KDPC Last;
+    KEVENT Done;
     KiRequireIrql(PASSIVE_LEVEL);
-    while (__atomic_load_n(&Prcb->DpcDepth, __ATOMIC_ACQUIRE) != 0) {
-        HalpRequestSoftwareInterrupt(DPC_VECTOR);
+    KeInitializeEvent(&Done, SynchronizationEvent, FALSE);
+    for (ULONG i = 0; i < KeNumberProcessors; i++) {
+        if (KiHasDpcs(KiProcessorBlock[i])) {
+            KeInitializeDpc(&Last, KiSignalRoutine, &Done);
+            KeSetImportanceDpc(&Last, MediumHighImportance);
+            KeSetTargetProcessorDpc(&Last, (CCHAR)i);
+            KeInsertQueueDpc(&Last, NULL, NULL);
+            KeWaitForSingleObject(&Done, Executive, KernelMode, FALSE, NULL);
+        }
     }
 }
 EXPORT(KeFlushQueuedDpcs);
