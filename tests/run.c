@@ -5,6 +5,7 @@
  * so that a run that is cut off can never look complete; Ctrl-C cuts one off between two tests.
  * Outcomes are counted here; crash and time-out are for the host to see.
  */
+#include "executive/ps/ps.h"
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/rtl.h"
@@ -224,8 +225,8 @@ ULONG TestRunSelected(VOID)
     const CHAR *Crash = KiGetBootOption("crash");
     const CHAR *Bench = KiGetBootOption("bench");
     const CHAR *Test = KiGetBootOption("test");
-    KeGetCurrentThread()->UserAffinity = TEST_PROCESSORS;
-    KeRevertToUserAffinityThread();
+    PspSetProcessAffinity(TEST_PROCESSORS);
+    KiSetUserAffinity(KeGetCurrentThread(), TEST_PROCESSORS);
     if (Crash != NULL) {
         return TestRunCrash(Crash);
     }

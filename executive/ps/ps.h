@@ -27,5 +27,10 @@ NTSTATUS PspCreateThread(PKSTART_ROUTINE StartRoutine, PVOID StartContext, KPRIO
                          PETHREAD *Thread);
 /* Gives a reference back; the last one frees the thread, which has ended by then. */
 VOID PspDereferenceThread(PETHREAD Thread);
+/*
+ * Where the threads of the one process may run, those there are and those to come. Theirs is
+ * Affinity until they are given another. PASSIVE_LEVEL.
+ */
+VOID PspSetProcessAffinity(KAFFINITY Affinity);
 /* Threads that were made and whose memory is not given back yet. */
 extern volatile LONG PspThreadCount;

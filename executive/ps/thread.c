@@ -150,3 +150,15 @@ NTSTATUS PspCreateThread(PKSTART_ROUTINE StartRoutine, PVOID StartContext, KPRIO
     KiStartThread(&New->Tcb);
     return STATUS_SUCCESS;
 }
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+VOID PspSetProcessAffinity(KAFFINITY Affinity)
+{
+    KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&PspLock);
+    KiProcessAffinity = Affinity;
+    for (PLIST_ENTRY Entry = PspThreads.Flink; Entry != &PspThreads; Entry = Entry->Flink) {
+        KiSetUserAffinity(&CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry)->Tcb, Affinity);
+    }
+    KeReleaseSpinLock(&PspLock, OldIrql);
+}

@@ -569,6 +569,10 @@ VOID KiInitializeThread(PKTHREAD Thread, PVOID StackBase, PVOID StackLimit,
                         KI_SYSTEM_ROUTINE *SystemRoutine, PKSTART_ROUTINE StartRoutine,
                         PVOID StartContext);
 VOID KiStartThread(PKTHREAD Thread);
+/* Where new threads may run; Psp changes it for all that there are. */
+extern KAFFINITY KiProcessAffinity;
+/* Where a thread may run while it has no system affinity; takes effect as in THRD-4. */
+VOID KiSetUserAffinity(PKTHREAD Thread, KAFFINITY Affinity);
 /* Ends the current thread. Its memory is not used any more when a wait for it returns (THRD-2). */
 DECLSPEC_NORETURN VOID KiTerminateThread(VOID);
 /* Makes the code that runs on this processor, on this stack, a thread of its own. Boot only. */

@@ -20,6 +20,8 @@
 #define MXCSR_DEFAULT 0x1F80 /* all SSE exceptions masked, round to nearest */
 #define ANY_PROCESSOR MAXULONG_PTR
 
+KAFFINITY KiProcessAffinity = ANY_PROCESSOR;
+
 /* What a thread's first KiSwapContext finds; two words above stop stack walks and align. */
 static VOID KiBuildFirstFrame(PKTHREAD Thread, KI_SYSTEM_ROUTINE *SystemRoutine,
                               PKSTART_ROUTINE StartRoutine, PVOID StartContext)
@@ -68,7 +70,7 @@ VOID KiInitializeThread(PKTHREAD Thread, PVOID StackBase, PVOID StackLimit,
     KiBuildFirstFrame(Thread, SystemRoutine, StartRoutine, StartContext);
     Thread->State = ThreadInitialized;
     Thread->SwapIrql = PASSIVE_LEVEL;
-    Thread->Affinity = Thread->UserAffinity = ANY_PROCESSOR;
+    Thread->Affinity = Thread->UserAffinity = KiProcessAffinity;
     Thread->IdealProcessor = Thread->NextProcessor = KiNextIdealProcessor();
 }
 
@@ -139,6 +141,17 @@ EXPORT(KeQueryPriorityThread);
 static KAFFINITY KiExistingProcessors(VOID)
 {
     return MAXULONG_PTR >> (KI_MAX_PROCESSORS - KeNumberProcessors);
+}
+
+VOID KiSetUserAffinity(PKTHREAD Thread, KAFFINITY Affinity)
+{
+    ULONG64 Flags = KiLockDispatcher();
+    Thread->UserAffinity = Affinity;
+    if (!Thread->SystemAffinityActive) {
+        Thread->Affinity = Affinity;
+        KiPlaceThread(Thread);
+    }
+    KiExitDispatcher(Flags);
 }
 
 /* Gives the current thread an affinity; System says whether it is one that can be reverted. */
