@@ -46,3 +46,6 @@ VOID BlGreet(VOID);
  * down: firmware keeps its tables anywhere.
  */
 VOID BlReadFirmware(const BOOT_INFORMATION *Information);
+
+/* Starts the processors that HalpMachine names, up to cpus=. PASSIVE_LEVEL. */
+VOID BlStartProcessors(VOID);

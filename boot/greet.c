@@ -58,6 +58,7 @@ static VOID BlPrintMemory(VOID)
 static VOID BlPrintRest(VOID)
 {
     KiPrintProcessor();
+    KiPrintTopology();
     BlPrintMemory();
     HalpPrintDevices();
     DbgPrint("ACPI: processors %lu (%lu in use), I/O APICs %lu, NUMA nodes %lu, HPET %I64x\n",

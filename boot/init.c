@@ -94,6 +94,7 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     KiInitializeMachine(Road, LoaderData);
     KiWriteIrql(PASSIVE_LEVEL);
     __asm__ volatile("sti");
+    BlStartProcessors();
     ExpInitializeWorkers();
     KiRunHouse();
 }
