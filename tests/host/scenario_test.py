@@ -149,6 +149,12 @@ class MachineTest(LauncherTest):
     def test_command_line_is_one_word(self):
         self.assertTrue(self.words({'cmdline': 'test=* quiet'}).endswith('-append test=* quiet'))
 
+    def test_sockets(self):
+        self.assertIn('-smp 9,sockets=3,cores=3,threads=1 ',
+                      self.words({'cpus': 9, 'sockets': 3}))
+        with self.assertRaisesRegex(TarnError, '--sockets 2 must divide --cpus 9'):
+            Machine({'cpus': 9, 'sockets': 2})
+
     def test_equal_nodes(self):
         words = self.words({'numa': machine.nodes('2'), 'cpus': 3, 'mem': 128 << 20})
         for part in ('memory-backend-ram,id=node0,size=67108864', 'nodeid=0,memdev=node0,cpus=0-0',

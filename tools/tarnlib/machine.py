@@ -11,9 +11,9 @@ import re
 from tarnlib.errors import USAGE, TarnError
 
 UNITS = {'': 1 << 20, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30}
-DEFAULTS = {'cpus': 1, 'mem': 64 << 20, 'numa': None, 'distance': (), 'disk': None, 'accel': 'tcg',
-            'icount': False, 'cpu': 'max', 'kernel': None, 'iso': None, 'uefi': False,
-            'cmdline': '', 'timeout': None}
+DEFAULTS = {'cpus': 1, 'sockets': None, 'mem': 64 << 20, 'numa': None, 'distance': (),
+            'disk': None, 'accel': 'tcg', 'icount': False, 'cpu': 'max', 'kernel': None,
+            'iso': None, 'uefi': False, 'cmdline': '', 'timeout': None}
 DISTANCE_SELF, DISTANCE_OTHER = 10, 20
 FLAGS_WITH_FILE = ('--iso', '--kernel')
 LONGEST_LINE = 4000  # QEMU 7.2 overwrites its own records with 8000 characters, GRUB hangs at 20000
@@ -102,6 +102,8 @@ def add_options(parser):
         group.add_argument(*names, default=argparse.SUPPRESS, **keywords)
 
     option('--cpus', type=processors, metavar='N', help='processors (1)')
+    option('--sockets', type=processors, metavar='N',
+           help='sockets for the processors; APIC ids have gaps between those of 3, 5, ...')
     option('--mem', type=size, metavar='SIZE',
            help='memory, as 64M or 4G (256M; in tests/scenarios 64M)')
     option('--numa', type=nodes, metavar='N|LIST',
@@ -190,6 +192,8 @@ class Machine:
             raise TarnError('--icount needs TCG: leave --accel kvm out', USAGE)
         if self.icount and self.cpus > 1 and self.accel == 'auto':
             self.accel = 'tcg'
+        if self.sockets and self.cpus % self.sockets:
+            raise TarnError(f'--sockets {self.sockets} must divide --cpus {self.cpus}', USAGE)
         if self.distance and not self.numa:
             raise TarnError('--distance needs --numa', USAGE)
         for first, second, _ in self.distance:

@@ -55,6 +55,13 @@ def _accelerator(machine):
     return ['-accel', 'kvm']
 
 
+def _processors(machine):
+    if not machine.sockets:
+        return str(machine.cpus)
+    cores = machine.cpus // machine.sockets
+    return f'{machine.cpus},sockets={machine.sockets},cores={cores},threads=1'
+
+
 def _nodes(machine):
     words = []
     for number, (amount, cpus) in enumerate(machine.numa):
@@ -105,7 +112,7 @@ def command(machine, name, serial):
     board = BOARD + ('' if machine.grub else ',sata=off')
     words = [program(), '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
              '-machine', board, *_accelerator(machine), '-cpu', machine.cpu,
-             '-m', f'{machine.mem >> 10}k', '-smp', str(machine.cpus), '-device', EXIT_DEVICE,
+             '-m', f'{machine.mem >> 10}k', '-smp', _processors(machine), '-device', EXIT_DEVICE,
              *serial]
     if machine.numa:
         words += _nodes(machine)
