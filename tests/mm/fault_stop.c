@@ -28,7 +28,7 @@ static VOID RaiseTo(KIRQL Irql)
 }
 
 #define CON_22                                                                                     \
-    "CON-22 A fault at DISPATCH_LEVEL or above is bug check 0xA (address, IRQL, access, "          \
+    "CON-22 Pageable memory touched at DISPATCH_LEVEL is bug check 0xA (address, IRQL, access, "   \
     "instruction)."
 #define CON_23 "CON-23 In 0xA the access is 0 for a read, 1 for a write, 8 for an execution."
 #define CON_24 "CON-24 A fault on an address that was never valid is bug check 0x50."
