@@ -11,7 +11,8 @@
  */
 VOID ExpInitializeWorkers(VOID);
 /*
- * Returns when an item queued now on the delayed queue has run, and with it each one that was
- * queued there before and needs no other worker to run. PASSIVE_LEVEL; may be called by an item.
+ * Returns when each item that is in the delayed queue, or runs from there, has run to its end.
+ * PASSIVE_LEVEL; an item that calls it does not wait for itself, but two of them would wait for
+ * each other.
  */
 VOID ExpFlushWorkItems(VOID);

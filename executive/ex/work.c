@@ -17,9 +17,12 @@
  *   WORK-3  A routine that returns at another IRQL is bug check 0xE1; one that returns inside a
  *           critical or guarded region is 0x1 (routine, 0, combined counts, 1).
  *   WORK-4  Routines that block do not hold up others, until EXP_MAX_WORKERS of a queue block.
- *   WORK-5  List, Free and Taken are guarded by the queue's lock; Workers is the factory's. Free is
- *           the number of workers that run nothing less the number of items in the list: it is
- *           negative when items have nobody to run them.
+ *   WORK-5  Workers is the factory's, all else of a queue is guarded by its lock. Free is the
+ *           number of workers that run nothing less the number of items in the list: it is negative
+ *           when items have nobody to run them.
+ *   WORK-6  Items have numbers in the order in which they came. Whoever flushes waits until no
+ *           worker runs a smaller number than that of the next item then, and none is in the list:
+ *           an item may end before one that began earlier.
  */
 #include "executive/ex/ex.h"
 #include "executive/ps/ps.h"
@@ -30,13 +33,29 @@
 #define SEMAPHORE_LIMIT 0x7FFFFFFF
 #define FROM_WORKER     1 /* in bug check 0x1 */
 
+typedef struct _EXP_RUNNING {
+    PKTHREAD Thread; /* NULL: this worker runs nothing */
+    ULONG64 Number;  /* of its item */
+} EXP_RUNNING, *PEXP_RUNNING;
+
+/* On the stack of a thread that waits for items. */
+typedef struct _EXP_FLUSH {
+    LIST_ENTRY Links;
+    PKTHREAD Thread; /* an item that flushes does not wait for itself */
+    ULONG64 Number;  /* of the first item that does not matter to it */
+    KEVENT Done;
+} EXP_FLUSH, *PEXP_FLUSH;
+
 typedef struct _EXP_WORK_QUEUE {
     KSPIN_LOCK Lock;
     LIST_ENTRY List;
     KSEMAPHORE Items;
     LONG Free;
-    ULONG Taken; /* items, since start-up */
-    ULONG TakenBefore;
+    ULONG64 Queued, Taken; /* items, since start-up */
+    ULONG64 TakenBefore;
+    EXP_RUNNING Running[EXP_MAX_WORKERS]; /* by worker, in the order in which they began */
+    ULONG Begun;                          /* workers that have their entry in Running */
+    LIST_ENTRY Flushes;
     ULONG Workers;
 } DECLSPEC_ALIGN(64) EXP_WORK_QUEUE, *PEXP_WORK_QUEUE;
 
@@ -54,7 +73,7 @@ static KEVENT ExpWorkerNeeded; /* the factory waits for it */
 
 /* ---- the workers ----------------------------------------------------------------------------- */
 
-static PWORK_QUEUE_ITEM ExpTakeItem(PEXP_WORK_QUEUE Queue)
+static PWORK_QUEUE_ITEM ExpTakeItem(PEXP_WORK_QUEUE Queue, PEXP_RUNNING Running)
 {
     KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&Queue->Lock);
     PWORK_QUEUE_ITEM Item = CONTAINING_RECORD(Queue->List.Flink, WORK_QUEUE_ITEM, List);
@@ -64,7 +83,8 @@ static PWORK_QUEUE_ITEM ExpTakeItem(PEXP_WORK_QUEUE Queue)
     }
     RemoveEntryList(&Item->List);
     Item->List.Flink = NULL;
-    Queue->Taken++;
+    Running->Number = Queue->Taken++;
+    Running->Thread = KeGetCurrentThread();
     KeReleaseSpinLock(&Queue->Lock, OldIrql);
     return Item;
 }
@@ -92,13 +112,46 @@ static VOID ExpAddFree(PEXP_WORK_QUEUE Queue, LONG Count)
     KeReleaseSpinLock(&Queue->Lock, OldIrql);
 }
 
+/* Whether all items that matter to a flush have run (WORK-6). The lock is held. */
+static BOOLEAN ExpIsFlushed(PEXP_WORK_QUEUE Queue, PEXP_FLUSH Flush)
+{
+    for (ULONG i = 0; i < Queue->Begun; i++) {
+        PEXP_RUNNING Running = &Queue->Running[i];
+        if (Running->Thread != NULL && Running->Thread != Flush->Thread &&
+            Running->Number < Flush->Number) {
+            return FALSE;
+        }
+    }
+    return Queue->Taken >= Flush->Number;
+}
+
+/* The worker of this entry has run its item. */
+static VOID ExpEndItem(PEXP_WORK_QUEUE Queue, PEXP_RUNNING Running)
+{
+    KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&Queue->Lock);
+    Queue->Free++;
+    Running->Thread = NULL;
+    for (PLIST_ENTRY Link = Queue->Flushes.Flink, Next; Link != &Queue->Flushes; Link = Next) {
+        PEXP_FLUSH Flush = CONTAINING_RECORD(Link, EXP_FLUSH, Links);
+        Next = Link->Flink;
+        if (ExpIsFlushed(Queue, Flush)) {
+            RemoveEntryList(Link);
+            KeSetEvent(&Flush->Done, IO_NO_INCREMENT, FALSE); /* its stack may be gone now */
+        }
+    }
+    KeReleaseSpinLock(&Queue->Lock, OldIrql);
+}
+
 static DECLSPEC_NORETURN VOID NTAPI ExpWorker(PVOID Context)
 {
     PEXP_WORK_QUEUE Queue = Context;
+    KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&Queue->Lock);
+    PEXP_RUNNING Running = &Queue->Running[Queue->Begun++];
+    KeReleaseSpinLock(&Queue->Lock, OldIrql);
     for (;;) {
         KeWaitForSingleObject(&Queue->Items, WrQueue, KernelMode, FALSE, NULL);
-        ExpRunItem(ExpTakeItem(Queue));
-        ExpAddFree(Queue, 1);
+        ExpRunItem(ExpTakeItem(Queue, Running));
+        ExpEndItem(Queue, Running);
     }
 }
 
@@ -107,6 +160,7 @@ VOID NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
     PEXP_WORK_QUEUE Queue = &ExpQueues[QueueType < MaximumWorkQueue ? QueueType : DelayedWorkQueue];
     KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&Queue->Lock);
     InsertTailList(&Queue->List, &WorkItem->List);
+    Queue->Queued++;
     BOOLEAN Needed = --Queue->Free < 0;
     KeReleaseSpinLockFromDpcLevel(&Queue->Lock);
     KeReleaseSemaphore(&Queue->Items, IO_NO_INCREMENT, 1, FALSE);
@@ -174,6 +228,7 @@ INIT VOID ExpInitializeWorkers(VOID)
     KeInitializeEvent(&ExpWorkerNeeded, SynchronizationEvent, FALSE);
     for (ULONG i = 0; i < MaximumWorkQueue; i++) {
         InitializeListHead(&ExpQueues[i].List);
+        InitializeListHead(&ExpQueues[i].Flushes);
         KeInitializeSemaphore(&ExpQueues[i].Items, 0, SEMAPHORE_LIMIT);
     }
     NTSTATUS Status = PspCreateThread(ExpFactory, NULL, FACTORY_PRIORITY, &Factory);
@@ -187,17 +242,19 @@ INIT VOID ExpInitializeWorkers(VOID)
 
 /* ---- waiting for them ------------------------------------------------------------------------ */
 
-static VOID NTAPI ExpSetEvent(PVOID Parameter)
-{
-    KeSetEvent(Parameter, IO_NO_INCREMENT, FALSE);
-}
-
 VOID ExpFlushWorkItems(VOID)
 {
-    KEVENT Done;
-    WORK_QUEUE_ITEM Item;
-    KeInitializeEvent(&Done, NotificationEvent, FALSE);
-    ExInitializeWorkItem(&Item, ExpSetEvent, &Done);
-    ExQueueWorkItem(&Item, DelayedWorkQueue);
-    KeWaitForSingleObject(&Done, Executive, KernelMode, FALSE, NULL);
+    PEXP_WORK_QUEUE Queue = &ExpQueues[DelayedWorkQueue];
+    EXP_FLUSH Flush = {.Thread = KeGetCurrentThread()};
+    KeInitializeEvent(&Flush.Done, NotificationEvent, FALSE);
+    KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&Queue->Lock);
+    Flush.Number = Queue->Queued;
+    BOOLEAN Flushed = ExpIsFlushed(Queue, &Flush);
+    if (!Flushed) {
+        InsertTailList(&Queue->Flushes, &Flush.Links);
+    }
+    KeReleaseSpinLock(&Queue->Lock, OldIrql);
+    if (!Flushed) {
+        KeWaitForSingleObject(&Flush.Done, Executive, KernelMode, FALSE, NULL);
+    }
 }

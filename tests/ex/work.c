@@ -126,6 +126,39 @@ TEST(WorkBlocked, "work/one-that-blocks-does-not-hold-up-the-next", "WORK-4")
     WaitForRuns(5);
 }
 
+static VOID NTAPI RunForLong(PVOID Parameter)
+{
+    LARGE_INTEGER Pause = {.QuadPart = -8LL * KI_TIME_INCREMENT}; /* four looks of the factory */
+    KeDelayExecutionThread(KernelMode, FALSE, &Pause);
+    NoteRun(Parameter);
+}
+
+TEST(WorkFlush, "work/a-flush-waits-for-all-that-began-before", "WORK-6")
+{
+    Prepare();
+    Queue(0, RunForLong, DelayedWorkQueue);
+    Queue(1, NoteRun, DelayedWorkQueue);
+    ExpFlushWorkItems();
+    CHECK_EQ(Runs, 2);
+    CHECK_EQ(Order[0], 1); /* on a worker of its own, and the flush has not ended with it */
+    ExpFlushWorkItems();
+}
+
+static VOID NTAPI FlushAll(PVOID Parameter)
+{
+    ExpFlushWorkItems();
+    NoteRun(Parameter);
+}
+
+TEST(WorkFlushInside, "work/an-item-that-flushes-does-not-wait-for-itself", "WORK-6")
+{
+    Prepare();
+    Queue(0, RunForLong, DelayedWorkQueue);
+    Queue(1, FlushAll, DelayedWorkQueue);
+    WaitForRuns(2);
+    CHECK_EQ(Order[0], 0);
+}
+
 /* ---- machines that must stop ----------------------------------------------------------------- */
 
 static VOID NTAPI ReturnRaised(PVOID Parameter)
