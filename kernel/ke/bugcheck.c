@@ -3,12 +3,14 @@
  *
  * Prints NT's stop line with the four parameters, the bug check's name, what the parameters are
  * when somebody knows (registered describers), registers, IRQL and the call chain by name, then
- * leaves with a status that the launcher understands.
+ * what the other processors were doing (freeze.c), and leaves with a status that the launcher
+ * understands.
  *
  *   BUG-1  The report needs nothing from the broken machine: a stack of its own, polled output,
  *          no lock, no allocation, interrupts off, HIGH_LEVEL.
  *   BUG-2  The first bug check is the one reported. A second one while it is being reported is
- *          named in one line and ends the machine.
+ *          named in one line and ends the machine; one on another processor only shows in that
+ *          processor's call chain.
  *   BUG-3  The stop line comes first and is complete before anything is looked at that may fault.
  */
 #include "kernel/hal/hal.h"
@@ -81,6 +83,7 @@ static VOID KiReport(PVOID Context)
              KiCheckedMode ? "checked" : "free");
     KiPrintRegisters(Frame);
     KiPrintStack(Frame->Rip, Frame->Rbp, Frame->Vector == KI_NO_VECTOR);
+    KiReportOthers();
     HalpExit(HAL_EXIT_BUGCHECK);
 }
 
@@ -90,6 +93,7 @@ DECLSPEC_NORETURN VOID KiBugCheck(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_
     KiDisableInterrupts();
     KiWriteIrql(HIGH_LEVEL);
     KeGetCurrentThread()->TryFrames = NULL; /* what faults from here on is not handled (SEH-6) */
+    KiFreezeOthers(TrapFrame);
     if (KiBugCheckOutputHook != NULL) {
         KiBugCheckOutputHook();
     }

@@ -150,6 +150,8 @@ struct _KPRCB {
     PVOID CallContext;
     BOOLEAN FlushOnWake; /* IdleHalt: forget all translations first (FLUSH-2) */
 
+    struct _KTRAP_FRAME *FrozenFrame; /* where a bug check elsewhere stopped it: freeze.c */
+
     BOOLEAN TimersDue; /* interrupt 0x2F goes through the timer wheel: timer.c */
 };
 
@@ -266,6 +268,15 @@ VOID KiConnectVector(UCHAR Vector, KI_INTERRUPT_ROUTINE *Routine, PVOID Context)
 /* As KeBugCheckEx, with the frame of the trap that found it: registers and stack are its own. */
 DECLSPEC_NORETURN VOID KiBugCheck(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3,
                                   ULONG_PTR P4, PKTRAP_FRAME TrapFrame);
+/*
+ * Stops the other processors, first thing in a bug check. Does not return on a processor that comes
+ * second. Interrupts are off.
+ */
+VOID KiFreezeOthers(PKTRAP_FRAME Frame);
+/* An NMI's first question: does not return if a bug check is going on elsewhere. */
+VOID KiAnswerFreeze(PKTRAP_FRAME Frame);
+/* Prints what the stopped processors were doing. */
+VOID KiReportOthers(VOID);
 /* Called first in a bug check by whoever buffers output; it lets go of its locks. */
 extern VOID (*KiBugCheckOutputHook)(VOID);
 /* Name of a bug check code ("IRQL_NOT_LESS_OR_EQUAL"), NULL when unknown. */

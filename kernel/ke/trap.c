@@ -154,6 +154,7 @@ VOID KiDispatchTrap(PKTRAP_FRAME Frame)
         KiFailFast(Frame);
     }
     if (Frame->Vector == VECTOR_NMI) {
+        KiAnswerFreeze(Frame);
         KiBugCheck(NMI_HARDWARE_FAILURE, 0x4F4454, 0, 0, 0, Frame);
     }
     if (Frame->Vector == VECTOR_MACHINE_CHECK) {
