@@ -7,8 +7,7 @@
 static volatile ULONG FreezeReady, FreezeGo;
 static KSPIN_LOCK FreezeLock;
 
-/* A routine that could return, as far as the compiler knows: its caller keeps its frame. */
-static __attribute__((noinline)) VOID SpinForever(VOID)
+static inline VOID SpinForever(VOID)
 {
     __atomic_fetch_add(&FreezeReady, 1, __ATOMIC_RELEASE);
     TestSpinUntil(&FreezeReady, MAXULONG);
