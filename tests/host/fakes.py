@@ -36,7 +36,7 @@ def alive(pid):
     try:
         with open(f'/proc/{pid}/stat', encoding='ascii') as file:
             return file.read().rsplit(')', 1)[1].split()[0] != 'Z'
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second: it went between the two steps
         return False
 
 
