@@ -28,6 +28,7 @@ VOID KiRequestInterrupt(PKPRCB Prcb, UCHAR Vector)
     if (Prcb == KeGetCurrentPrcb()) {
         HalpRequestSoftwareInterrupt(Vector);
     } else {
+        KeGetCurrentPrcb()->RequestCount++;
         HalpRequestInterrupt(Prcb->ApicId, Vector);
     }
 }
@@ -60,6 +61,7 @@ static VOID KiBeginCall(PKPRCB Prcb, KAFFINITY Targets, KI_CALL_ROUTINE *Routine
         PKPRCB Target = KiProcessorBlock[__builtin_ctzll(Targets)];
         /* Where a bit is set already, the interrupt is on its way. */
         if (__atomic_fetch_or(&Target->CallSenders, Prcb->SetMember, __ATOMIC_ACQ_REL) == 0) {
+            Prcb->RequestCount++;
             HalpRequestInterrupt(Target->ApicId, IPI_VECTOR);
         }
     }

@@ -153,6 +153,9 @@ struct _KPRCB {
     struct _KTRAP_FRAME *FrozenFrame; /* where a bug check elsewhere stopped it: freeze.c */
 
     BOOLEAN TimersDue; /* interrupt 0x2F goes through the timer wheel: timer.c */
+
+    ULONG64 WaitCount;    /* waits for which a thread gave this processor away */
+    ULONG64 RequestCount; /* interrupts that this processor asked of others */
 };
 
 struct _KPCR {

@@ -118,5 +118,7 @@ static VOID PcrCommand(const CHAR *Arguments)
              Prcb->DpcCount, Prcb->DpcStack);
     DbgPrint("         Interrupts: %I64u, %I64u of them the clock's, %I64u spurious\n",
              Prcb->InterruptCount, Prcb->ClockTicks, KiSpuriousInterrupts);
+    DbgPrint("            Threads: %I64u switches, %I64u waits, %I64u requests to others\n",
+             Prcb->ContextSwitches, Prcb->WaitCount, Prcb->RequestCount);
 }
 MONITOR_COMMAND("!pcr", PCR_USAGE, "a processor's control region and counters", PcrCommand);

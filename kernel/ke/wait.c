@@ -290,7 +290,9 @@ static NTSTATUS KiBlockThread(PKTHREAD Thread, const KI_WAIT *Wait, PKWAIT_BLOCK
     Thread->WaitMode = Wait->Mode;
     Thread->Alertable = Wait->Alertable;
     Thread->State = ThreadWaiting;
-    KiSwapThread(KeGetCurrentPrcb(), Wait->Irql);
+    PKPRCB Prcb = KeGetCurrentPrcb();
+    Prcb->WaitCount++;
+    KiSwapThread(Prcb, Wait->Irql);
     return Thread->WaitStatus;
 }
 
