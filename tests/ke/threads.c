@@ -4,7 +4,7 @@
 #include "tests/ke/threads.h"
 #include "kernel/hal/hal.h"
 
-#define MAX_THREADS 16
+#define MAX_THREADS 64
 
 static KTHREAD TestThreads[MAX_THREADS];
 static BOOLEAN TestThreadInUse[MAX_THREADS];

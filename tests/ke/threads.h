@@ -9,7 +9,7 @@
 
 /*
  * Starts a thread on the processor of the tests; one of a priority above 8 runs at once. It ends
- * when Routine returns. A test has at most 16 at a time and ends each with TestJoinThread.
+ * when Routine returns. A test has at most 64 at a time and ends each with TestJoinThread.
  */
 PKTHREAD TestStartThread(PKSTART_ROUTINE Routine, PVOID Context, KPRIORITY Priority);
 /* The same without the start: KiStartThread does it. */
