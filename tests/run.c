@@ -94,12 +94,14 @@ ULONG TestCount(const CHAR *Globs)
 }
 
 /*
- * Runs one test; TRUE when it passed. What a test leaves behind at a raised IRQL is a failure of
- * its own.
+ * Runs one test; TRUE when it passed. It begins at the thread's base priority, so that no boost of
+ * the test before decides who runs. A raised IRQL that it leaves behind is a failure of its own.
  */
 static BOOLEAN TestRunOne(const TEST_ENTRY *Entry, ULONG Number)
 {
+    PKTHREAD Thread = KeGetCurrentThread();
     KIRQL Irql = KiReadIrql();
+    KeSetPriorityThread(Thread, Thread->BasePriority);
     TestState.Failures = 0;
     TestState.SkipReason = NULL;
     Entry->Routine();
