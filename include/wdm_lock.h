@@ -1,5 +1,6 @@
 /*
- * wdm_lock.h - reader/writer spin locks and rundown protection. Part of wdm.h.
+ * wdm_lock.h - reader/writer spin locks, fast and guarded mutexes, rundown protection. Part of
+ * wdm.h.
  *
  * Misuse of a level is found in checked mode: bug check 0xC4 with the code named beside the
  * routine, 0xE5 (IRQL, 0, 0) where none is.
@@ -7,6 +8,7 @@
 #pragma once
 
 #include <ntdef.h>
+#include <wdm_wait.h>
 
 /* ---- reader/writer spin locks ---------------------------------------------------------------- */
 
@@ -42,6 +44,76 @@ LOGICAL NTAPI ExTryAcquireSpinLockExclusiveAtDpcLevel(PEX_SPIN_LOCK SpinLock);
  * and still shared, if not. >= DISPATCH_LEVEL.
  */
 LOGICAL NTAPI ExTryConvertSharedSpinLockExclusive(PEX_SPIN_LOCK SpinLock);
+
+/* ---- fast and guarded mutexes ---------------------------------------------------------------- */
+
+/*
+ * For threads, never twice by one: not recursive. The holder of the safe forms is at APC_LEVEL; the
+ * Unsafe forms are for callers that are there already, or in a critical or guarded region. A thread
+ * that waits lends its priority to the owner. A guarded mutex is a fast mutex, as since Windows 8.
+ *
+ * <= APC_LEVEL. Checked mode bug checks: 0xC4/0x33 (IRQL, mutex, 0) acquired above APC_LEVEL; 0x34
+ * (IRQL, APC counts, mutex) released at another; 0x39 and 0x3A (the same) an Unsafe form elsewhere
+ * than at APC_LEVEL or in a region; 0x1000 (mutex, thread, 0) acquired by its owner; 0x1004 (mutex,
+ * thread, owner) released by another thread, 0x1007 (mutex, thread, 0) when it is free. DDI wdm
+ * ExAcquireFastMutex, KeAcquireGuardedMutex; contract 1.7.
+ */
+typedef struct _FAST_MUTEX {
+    volatile LONG Count; /* 1 free, 0 owned, less: owned, and so many wait */
+    PVOID Owner;         /* thread; NULL when free */
+    ULONG Contention;    /* acquires that had to wait */
+    KEVENT Event;
+    ULONG OldIrql; /* the safe forms' level before */
+} FAST_MUTEX, *PFAST_MUTEX, KGUARDED_MUTEX, *PKGUARDED_MUTEX;
+_Static_assert(sizeof(FAST_MUTEX) == 0x38 && offsetof(FAST_MUTEX, Owner) == 8 &&
+                   offsetof(FAST_MUTEX, Contention) == 0x10 &&
+                   offsetof(FAST_MUTEX, Event) == 0x18 && offsetof(FAST_MUTEX, OldIrql) == 0x30,
+               "driver ABI");
+
+#define FM_LOCK_BIT 1 /* Count of a free mutex */
+
+/* Makes a free mutex, in nonpageable memory. Any IRQL. Inline in the WDK too. */
+FORCEINLINE VOID ExInitializeFastMutex(PFAST_MUTEX FastMutex)
+{
+    FastMutex->Count = FM_LOCK_BIT;
+    FastMutex->Owner = NULL;
+    FastMutex->Contention = 0;
+    KeInitializeEvent(&FastMutex->Event, SynchronizationEvent, FALSE);
+}
+
+/* Raises to APC_LEVEL and waits until the mutex is the caller's; the release goes back. */
+VOID NTAPI ExAcquireFastMutex(PFAST_MUTEX FastMutex);
+VOID NTAPI ExReleaseFastMutex(PFAST_MUTEX FastMutex);
+
+/* The same if the mutex is free; else FALSE at once, at the level before. */
+BOOLEAN NTAPI ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex);
+
+/* Without a change of level. */
+VOID NTAPI ExAcquireFastMutexUnsafe(PFAST_MUTEX FastMutex);
+VOID NTAPI ExReleaseFastMutexUnsafe(PFAST_MUTEX FastMutex);
+
+/* A driver that imports these gets the routines that they call here. */
+VOID NTAPI KeInitializeGuardedMutex(PKGUARDED_MUTEX Mutex);
+FORCEINLINE VOID KeAcquireGuardedMutex(PKGUARDED_MUTEX Mutex)
+{
+    ExAcquireFastMutex(Mutex);
+}
+FORCEINLINE VOID KeReleaseGuardedMutex(PKGUARDED_MUTEX Mutex)
+{
+    ExReleaseFastMutex(Mutex);
+}
+FORCEINLINE BOOLEAN KeTryToAcquireGuardedMutex(PKGUARDED_MUTEX Mutex)
+{
+    return ExTryToAcquireFastMutex(Mutex);
+}
+FORCEINLINE VOID KeAcquireGuardedMutexUnsafe(PKGUARDED_MUTEX Mutex)
+{
+    ExAcquireFastMutexUnsafe(Mutex);
+}
+FORCEINLINE VOID KeReleaseGuardedMutexUnsafe(PKGUARDED_MUTEX Mutex)
+{
+    ExReleaseFastMutexUnsafe(Mutex);
+}
 
 /* ---- rundown protection ---------------------------------------------------------------------- */
 

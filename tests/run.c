@@ -95,7 +95,8 @@ ULONG TestCount(const CHAR *Globs)
 
 /*
  * Runs one test; TRUE when it passed. It begins at the thread's base priority, so that no boost of
- * the test before decides who runs. A raised IRQL that it leaves behind is a failure of its own.
+ * the test before decides who runs. A raised IRQL that it leaves behind is a failure of its own,
+ * and so is a lock for which somebody still lends the thread his priority.
  */
 static BOOLEAN TestRunOne(const TEST_ENTRY *Entry, ULONG Number)
 {
@@ -106,6 +107,7 @@ static BOOLEAN TestRunOne(const TEST_ENTRY *Entry, ULONG Number)
     TestState.SkipReason = NULL;
     Entry->Routine();
     CHECK_EQ(KiReadIrql(), Irql);
+    CHECK_EQ(Thread->Loans, 0);
     KiWriteIrql(Irql);
     if (TestState.Failures != 0) {
         RtlpPrintRaw("not ok %u - %s\n", Number, Entry->Name);

@@ -15,7 +15,7 @@
  *   DISP-2  A processor in a DPC routine never changes threads: bug check 0xB8, in both modes.
  *   DISP-3  A thread is charged for a clock tick that interrupts it below DISPATCH_LEVEL. With its
  *           quantum gone it gives way to a ready thread of the same or a higher priority, and a
- *           boosted priority sinks by one towards the base.
+ *           boosted priority sinks by one towards the base (or what was lent).
  *   DISP-4  Lock order: DPC queues inside the dispatcher lock, nothing else.
  */
 #include "kernel/hal/hal.h"
@@ -68,7 +68,7 @@ VOID KiChargeThread(PKPRCB Prcb, KIRQL InterruptedIrql)
 static VOID KiEndQuantum(PKPRCB Prcb, PKTHREAD Thread)
 {
     Thread->Quantum = KI_QUANTUM;
-    if (Thread->Priority < LOW_REALTIME_PRIORITY && Thread->Priority > Thread->BasePriority) {
+    if (Thread->Priority < LOW_REALTIME_PRIORITY && Thread->Priority > KiLowestPriority(Thread)) {
         Thread->Priority--;
     }
     if ((Prcb->ReadySummary >> Thread->Priority) != 0) {

@@ -64,11 +64,13 @@ struct _KTHREAD {
     KIRQL SwapIrql;            /* CR8 when it runs again */
     SCHAR Priority;
     SCHAR BasePriority;
-    SCHAR Quantum; /* units left, KI_QUANTUM_TICK a clock tick; none left: its turn is over */
+    SCHAR LentPriority; /* by those who wait for what it owns, 0 for none: lend.c */
+    SCHAR Quantum;      /* units left, KI_QUANTUM_TICK a clock tick; none left: its turn is over */
     BOOLEAN SystemAffinityActive;
     BOOLEAN Created; /* by executive/ps, which takes its memory back; not a boot or idle thread */
     UCHAR IdealProcessor;
     UCHAR NextProcessor; /* whose queue it is in; else where it runs or ran last */
+    USHORT Loans;        /* marked locks that it owns: lend.c */
     KAFFINITY Affinity;  /* where it may run now */
     KAFFINITY UserAffinity;
 
@@ -518,6 +520,25 @@ VOID KiEndSignal(ULONG64 Flags, BOOLEAN Wait);
  * one or the next. Returns whether it was alerted in Mode already. <= DISPATCH_LEVEL.
  */
 BOOLEAN KeAlertThread(PKTHREAD Thread, KPROCESSOR_MODE Mode);
+
+/*
+ * Waits for an object of a lock, without a limit, in KernelMode. KiDispatcherLock is held, and
+ * again when it returns. STATUS_KERNEL_APC: do it again, behind KiExitDispatcher.
+ */
+NTSTATUS KiWaitInLock(PDISPATCHER_HEADER Object, KWAIT_REASON Reason);
+
+/* ---- lent priority (lend.c); KiDispatcherLock is held ---------------------------------------- */
+
+/* Where a thread's priority stops wearing off. */
+static inline KPRIORITY KiLowestPriority(PKTHREAD Thread)
+{
+    return Thread->LentPriority > Thread->BasePriority ? Thread->LentPriority
+                                                       : Thread->BasePriority;
+}
+/* Waiter waits for what Owner owns; Mark is that lock's. NULL: nobody knows who owns it. */
+VOID KiLendPriority(PKTHREAD Owner, PKTHREAD Waiter, PUCHAR Mark);
+/* Owner lets go of the lock with that mark. */
+VOID KiReturnPriority(PKTHREAD Owner, PUCHAR Mark);
 
 /* ---- mutexes (mutant.c); KiDispatcherLock is held -------------------------------------------- */
 

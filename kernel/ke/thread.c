@@ -9,8 +9,8 @@
  *           a walk of its stack ends at a return address of 0.
  *   THRD-2  When a wait for a thread returns, that thread is off its stack for good: it signals its
  *           end and leaves under one hold of the dispatcher lock (READY-5).
- *   THRD-3  A priority that a thread was given is its base: boosts wear down to it. 16 and above
- *           are never boosted.
+ *   THRD-3  A priority that a thread was given is its base: boosts wear down to it, or to what
+ *           lend.c lent. 16 and above are never boosted.
  *   THRD-4  A thread runs only on processors of its Affinity; a change shows at once below
  *           DISPATCH_LEVEL, else when the level drops.
  */
@@ -124,7 +124,7 @@ KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority)
     KPRIORITY OldPriority = Thread->Priority;
     Thread->BasePriority = (SCHAR)Priority;
     Thread->Quantum = KI_QUANTUM;
-    KiSetPriority(Thread, Priority);
+    KiSetPriority(Thread, KiLowestPriority(Thread));
     KiExitDispatcher(Flags);
     return OldPriority;
 }

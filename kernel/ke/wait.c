@@ -102,7 +102,7 @@ static inline VOID KiBoostThread(PKTHREAD Thread, KPRIORITY Increment)
     }
     if (--Thread->Quantum <= 0) {
         Thread->Quantum = KI_QUANTUM;
-        Thread->Priority -= Thread->Priority > Thread->BasePriority;
+        Thread->Priority -= Thread->Priority > KiLowestPriority(Thread);
     }
     if (Boosted > Thread->Priority) {
         Thread->Priority = (SCHAR)(Boosted < HIGHEST_BOOSTED ? Boosted : HIGHEST_BOOSTED);
@@ -311,12 +311,30 @@ static NTSTATUS KiLeaveWait(PKTHREAD Thread, const KI_WAIT *Wait, NTSTATUS Statu
 /* The address of the caller's call, where an exception is laid. */
 #define CALL_SITE ((PCHAR)__builtin_return_address(0) - 1)
 
+/* One attempt: satisfies the wait if it can be without waiting, else waits. The lock is held. */
+static inline NTSTATUS KiWaitForOne(PKTHREAD Thread, const KI_WAIT *Wait, PDISPATCHER_HEADER Object)
+{
+    PKWAIT_BLOCK Block = &Thread->WaitBlock[0];
+    if (KiIsSignalled(Object, Thread)) {
+        return KiSatisfyObject(Object, Thread);
+    }
+    Block->Object = Object;
+    Block->WaitType = WaitAny;
+    Block->WaitKey = 0;
+    return KiBlockThread(Thread, Wait, Block, 1);
+}
+
+NTSTATUS KiWaitInLock(PDISPATCHER_HEADER Object, KWAIT_REASON Reason)
+{
+    KI_WAIT Wait = {NULL, 0, Reason, KernelMode, FALSE, KiReadIrql()};
+    return KiWaitForOne(KeGetCurrentThread(), &Wait, Object);
+}
+
 NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason,
                                      KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
                                      PLARGE_INTEGER Timeout)
 {
     PKTHREAD Thread = KeGetCurrentThread();
-    PKWAIT_BLOCK Block = &Thread->WaitBlock[0];
     KI_WAIT Wait = {Timeout, 0, WaitReason, WaitMode, Alertable, KiWaitLevel(Thread)};
     NTSTATUS Status;
     if (KiCheckedMode) {
@@ -324,14 +342,7 @@ NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason,
     }
     do {
         ULONG64 Flags = KiEnterWait(Thread, &Wait);
-        if (KiIsSignalled(Object, Thread)) {
-            Status = KiSatisfyObject(Object, Thread);
-        } else {
-            Block->Object = Object;
-            Block->WaitType = WaitAny;
-            Block->WaitKey = 0;
-            Status = KiBlockThread(Thread, &Wait, Block, 1);
-        }
+        Status = KiWaitForOne(Thread, &Wait, Object);
         KiExitDispatcher(Flags);
     } while (Status == STATUS_KERNEL_APC);
     return KiLeaveWait(Thread, &Wait, Status, CALL_SITE);

@@ -1,0 +1,51 @@
+/*
+ * lend.c - lent priority: the owner of a lock is as important as whoever waits for it.
+ *
+ * Theory. A thread that has to wait lends its priority to the lock's owner, in the same hold of the
+ * dispatcher lock in which it begins to wait. The lock keeps a mark that its owner was lent
+ * something, and a thread counts the marked locks that it owns. What it was lent is a floor under
+ * its priority until it let go of the last of them. When a lock is handed over, those who go on
+ * waiting lend to the new owner. fastmutex.c and resource.c use it.
+ *
+ *   LEND-1  While a thread waits, the owner's priority is not below that which the waiter had when
+ *           its wait began, or 15. Real-time threads are lent nothing.
+ *   LEND-2  With its last marked lock a thread gives all of it back: what was lent becomes the base
+ *           priority. A boost above that stays, and wears off as ever.
+ *   LEND-3  One step only: an owner who waits for another one does not pass on what he was lent.
+ */
+#include "kernel/ke/ke.h"
+
+#define HIGHEST_LENT (LOW_REALTIME_PRIORITY - 1)
+
+VOID KiLendPriority(PKTHREAD Owner, PKTHREAD Waiter, PUCHAR Mark)
+{
+    SCHAR Lent = Waiter->Priority < HIGHEST_LENT ? Waiter->Priority : HIGHEST_LENT;
+    if (Owner == NULL) {
+        return;
+    }
+    if (!*Mark) {
+        *Mark = TRUE;
+        Owner->Loans++;
+    }
+    if (Lent > Owner->LentPriority) {
+        Owner->LentPriority = Lent;
+    }
+    if (Lent > Owner->Priority) {
+        KiSetPriority(Owner, Lent);
+    }
+}
+
+VOID KiReturnPriority(PKTHREAD Owner, PUCHAR Mark)
+{
+    if (!*Mark) {
+        return;
+    }
+    *Mark = FALSE;
+    if (--Owner->Loans == 0) {
+        SCHAR Lent = Owner->LentPriority;
+        Owner->LentPriority = 0;
+        if (Owner->Priority <= Lent && Owner->Priority > Owner->BasePriority) {
+            KiSetPriority(Owner, Owner->BasePriority);
+        }
+    }
+}
