@@ -8,6 +8,7 @@
  */
 #include "boot/boot.h"
 #include "executive/ex/ex.h"
+#include "executive/ob/ob.h"
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/rtl.h"
@@ -95,6 +96,7 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     KiWriteIrql(PASSIVE_LEVEL);
     __asm__ volatile("sti");
     BlStartProcessors();
+    ObInitialize();
     ExpInitializeWorkers();
     KiRunHouse();
 }

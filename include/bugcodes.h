@@ -48,6 +48,7 @@
 #define UNEXPECTED_KERNEL_MODE_TRAP                              ((ULONG)0x0000007F)
 #define NMI_HARDWARE_FAILURE                                     ((ULONG)0x00000080)
 #define KERNEL_MODE_EXCEPTION_NOT_HANDLED                        ((ULONG)0x0000008E)
+#define INVALID_KERNEL_HANDLE                                    ((ULONG)0x00000093)
 #define INVALID_WORK_QUEUE_ITEM                                  ((ULONG)0x00000096)
 #define MACHINE_CHECK_EXCEPTION                                  ((ULONG)0x0000009C)
 #define DRIVER_POWER_STATE_FAILURE                               ((ULONG)0x0000009F)

@@ -10,8 +10,8 @@
  * processors; wdm_wait.h events, timers, waits; wdm_apc.h APCs; wdm_lock.h the other locks;
  * wdm_ex.h pools; wdm_mm.h memory and MDLs; wdm_rtl.h memory blocks, lists, bitmaps; wdm_list.h
  * interlocked lists; wdm_string.h strings; wdm_dbg.h printing; wdm_hal.h interlocked operations,
- * ports and registers; wdm_seh.h exceptions; wdm_ps.h system threads; wdm_work.h work
- * items; wdm_processor.h processors, groups and nodes.
+ * ports and registers; wdm_seh.h exceptions; wdm_ob.h objects and handles; wdm_ps.h system
+ * threads; wdm_work.h work items; wdm_processor.h processors, groups and nodes.
  */
 #pragma once
 
@@ -32,5 +32,6 @@
 #include <wdm_list.h>
 #include <wdm_string.h>
 #include <wdm_dbg.h>
+#include <wdm_ob.h>
 #include <wdm_ps.h>
 #include <wdm_work.h>
