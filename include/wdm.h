@@ -8,6 +8,7 @@
  *
  * The parts: wdm_ke.h IRQL, locks, DPCs, bug check, time; wdm_thread.h threads, priorities,
  * processors; wdm_wait.h events, timers, waits; wdm_apc.h APCs; wdm_lock.h the other locks;
+ * wdm_interrupt.h service routines;
  * wdm_ex.h pools; wdm_mm.h memory and MDLs; wdm_rtl.h memory blocks, lists, bitmaps; wdm_list.h
  * interlocked lists; wdm_string.h strings; wdm_dbg.h printing; wdm_hal.h interlocked operations,
  * ports and registers; wdm_seh.h exceptions; wdm_ob.h objects and handles; wdm_ps.h system
@@ -25,6 +26,7 @@
 #include <wdm_wait.h>
 #include <wdm_apc.h>
 #include <wdm_lock.h>
+#include <wdm_interrupt.h>
 #include <wdm_ex.h>
 #include <wdm_seh.h>
 #include <wdm_mm.h>

@@ -94,6 +94,7 @@ VOID HalpInitializeLocalApic(VOID)
 VOID HalpInitializeApic(VOID)
 {
     HalpMaskPics();
+    HalpInitializeIoApic();
     HalpInitializeLocalApic();
 }
 

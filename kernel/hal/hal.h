@@ -64,18 +64,17 @@ DECLSPEC_NORETURN VOID HalpExit(ULONG Code);
 #define IPI_VECTOR      0xE1
 #define SPURIOUS_VECTOR 0xFF
 
-VOID HalpInitializeApic(VOID);                   /* masks the PICs, then: */
+VOID HalpInitializeApic(VOID);                   /* masks the PICs and all lines, then: */
 VOID HalpInitializeLocalApic(VOID);              /* enables this processor's */
 VOID HalpEndOfInterrupt(VOID);                   /* local APIC EOI */
 VOID HalpRequestSoftwareInterrupt(UCHAR Vector); /* self-IPI, any IRQL */
 /* The same to another processor, or to this one; any IRQL. */
 VOID HalpRequestInterrupt(ULONG ApicId, UCHAR Vector);
 VOID HalpSendNmi(ULONG ApicId);
-VOID HalpSendInit(ULONG ApicId);                      /* makes it wait for the next: */
-VOID HalpSendStartup(ULONG ApicId, ULONG Page);       /* start in real mode at physical page Page */
-VOID HalpRouteIsaInterrupt(ULONG Line, UCHAR Vector); /* I/O APIC, to this processor */
-VOID HalpCalibrate(VOID);                             /* TSC and APIC timer against the PIT */
-VOID HalpStartClock(VOID);                            /* periodic interrupt each 15.625 ms */
+VOID HalpSendInit(ULONG ApicId);                /* makes it wait for the next: */
+VOID HalpSendStartup(ULONG ApicId, ULONG Page); /* start in real mode at physical page Page */
+VOID HalpCalibrate(VOID);                       /* TSC and APIC timer against the PIT */
+VOID HalpStartClock(VOID);                      /* periodic interrupt each 15.625 ms */
 ULONG HalpLocalApicId(VOID);
 /* The version registers: 82489DX and later; bits 23:16 of the I/O APIC's are its last line. */
 ULONG HalpLocalApicVersion(VOID);
@@ -91,6 +90,24 @@ extern ULONG HalpApicTimerHz; /* a sixteenth of its input */
 ULONG64 HalpReadRealTimeClock(VOID);
 /* Prints what this layer drives, a line each. */
 VOID HalpPrintDevices(VOID);
+
+/* ---- interrupt lines (ioapic.c); any IRQL ---------------------------------------------------- */
+
+/*
+ * Lines are counted through the I/O APIC's inputs; those of the ISA bus arrive where the firmware
+ * says.
+ */
+ULONG HalpLineCount(VOID);
+ULONG HalpIsaLine(ULONG IsaLine);
+BOOLEAN HalpIsLineLevel(ULONG Line); /* level-triggered, the firmware says */
+VOID HalpInitializeIoApic(VOID);     /* masks all */
+/* Lets a line interrupt the processor with that APIC id with that vector, until it is masked. */
+VOID HalpSetLine(ULONG Line, UCHAR Vector, ULONG ApicId, BOOLEAN Level);
+VOID HalpMaskLine(ULONG Line);
+BOOLEAN HalpIsLineMasked(ULONG Line);
+/* For the hardware layer's own devices: to this processor; nobody else gets the line. */
+VOID HalpRouteIsaInterrupt(ULONG IsaLine, UCHAR Vector);
+BOOLEAN HalpIsLineOurs(ULONG Line);
 
 /* ---- starting other processors (startup.c); boot only ---------------------------------------- */
 

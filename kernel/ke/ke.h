@@ -666,4 +666,6 @@ VOID NTAPI KiRaiseRecord(PEXCEPTION_RECORD Record);
 VOID KiDispatchTrap(PKTRAP_FRAME Frame);
 VOID KiDispatchInterrupt(PKTRAP_FRAME Frame);
 VOID KiRaiseException(PEXCEPTION_RECORD Record, PKTRAP_FRAME Frame);
-extern ULONG64 KiSpuriousInterrupts;
+/* Interrupts of vector 0xFF, and of vectors that had no routine; the last one of those. */
+extern ULONG64 KiSpuriousInterrupts, KiUnexpectedInterrupts;
+extern UCHAR KiUnexpectedVector;

@@ -116,8 +116,8 @@ static VOID PcrCommand(const CHAR *Arguments)
              Prcb->CurrentThread, Prcb->NextThread, Prcb->IdleThread);
     DbgPrint("           DpcQueue: %lu waiting, %I64u run, stack %p\n", Prcb->DpcDepth,
              Prcb->DpcCount, Prcb->DpcStack);
-    DbgPrint("         Interrupts: %I64u, %I64u of them the clock's, %I64u spurious\n",
-             Prcb->InterruptCount, Prcb->ClockTicks, KiSpuriousInterrupts);
+    DbgPrint("         Interrupts: %I64u, %I64u of them the clock's\n", Prcb->InterruptCount,
+             Prcb->ClockTicks);
     DbgPrint("            Threads: %I64u switches, %I64u waits, %I64u requests to others\n",
              Prcb->ContextSwitches, Prcb->WaitCount, Prcb->RequestCount);
 }

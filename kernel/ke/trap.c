@@ -10,6 +10,11 @@
  *           cannot storm.
  *   TRAP-4  The routine of an interrupt sees none of the guarded bodies of the thread that it
  *           interrupted: what it raises is its own affair.
+ *   TRAP-5  A vector's routine is read once for an interrupt and written last: it may be connected
+ *           and disconnected while its interrupts come, on any processor.
+ *   TRAP-6  Vector 0xFF is the local APIC's word for an interrupt that went away, and is not
+ *           acknowledged. A vector without a routine is, so that it holds nothing up. Both are
+ *           counted and do nothing else.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -32,7 +37,8 @@ typedef struct _KI_VECTOR {
 static KI_VECTOR KiVectors[VECTOR_COUNT];
 static KI_PAGE_FAULT_ROUTINE *KiPageFaultRoutine;
 static KI_UNHANDLED_FAULT_ROUTINE *KiUnhandledFaultRoutine;
-ULONG64 KiSpuriousInterrupts;
+ULONG64 KiSpuriousInterrupts, KiUnexpectedInterrupts;
+UCHAR KiUnexpectedVector;
 
 VOID KiRegisterPageFaultRoutine(KI_PAGE_FAULT_ROUTINE *Routine,
                                 KI_UNHANDLED_FAULT_ROUTINE *Unhandled)
@@ -43,7 +49,10 @@ VOID KiRegisterPageFaultRoutine(KI_PAGE_FAULT_ROUTINE *Routine,
 
 VOID KiConnectVector(UCHAR Vector, KI_INTERRUPT_ROUTINE *Routine, PVOID Context)
 {
-    KiVectors[Vector] = (KI_VECTOR){Routine, Context};
+    if (Routine != NULL) {
+        KiVectors[Vector].Context = Context;
+    }
+    __atomic_store_n(&KiVectors[Vector].Routine, Routine, __ATOMIC_RELEASE); /* TRAP-5 */
 }
 
 KI_INTERRUPT_ROUTINE *KiQueryVector(UCHAR Vector, PVOID *Context)
@@ -174,17 +183,20 @@ VOID KiDispatchInterrupt(PKTRAP_FRAME Frame)
 {
     UCHAR Vector = (UCHAR)Frame->Vector;
     PKPRCB Prcb = KeGetCurrentPrcb();
-    KI_VECTOR *Entry = &KiVectors[Vector];
+    KI_INTERRUPT_ROUTINE *Routine = __atomic_load_n(&KiVectors[Vector].Routine, __ATOMIC_ACQUIRE);
 
     if (Prcb->IdleHalt) {
         KiLeaveHalt(Prcb);
     }
     Frame->PreviousIrql = KiReadIrql();
-    if (Vector == SPURIOUS_VECTOR || Entry->Routine == NULL) {
-        KiSpuriousInterrupts++;
-        if (Vector != SPURIOUS_VECTOR) {
-            HalpEndOfInterrupt();
-        }
+    if (Vector == SPURIOUS_VECTOR) {
+        __atomic_fetch_add(&KiSpuriousInterrupts, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    if (Routine == NULL) {
+        __atomic_fetch_add(&KiUnexpectedInterrupts, 1, __ATOMIC_RELAXED);
+        KiUnexpectedVector = Vector;
+        HalpEndOfInterrupt();
         return;
     }
     BOOLEAN Software = Vector == APC_VECTOR || Vector == DPC_VECTOR;
@@ -197,7 +209,7 @@ VOID KiDispatchInterrupt(PKTRAP_FRAME Frame)
         HalpEndOfInterrupt();
     }
     __asm__ volatile("sti" : : : "memory");
-    Entry->Routine(Frame, Entry->Context);
+    Routine(Frame, KiVectors[Vector].Context);
     __asm__ volatile("cli" : : : "memory");
     if (!Software) {
         HalpEndOfInterrupt();

@@ -222,11 +222,23 @@ TEST(IrqlNestSame, "irql/interrupt-of-the-same-class-waits", "TRAP-1")
     KiConnectVector(0x4B, NULL, NULL);
 }
 
-TEST(IrqlSpurious, "irql/unconnected-vector-is-counted", "")
+TEST(IrqlUnexpected, "irql/unconnected-vector-is-counted", "TRAP-6")
 {
-    ULONG64 Before = KiSpuriousInterrupts;
+    ULONG64 Before = KiUnexpectedInterrupts;
     HalpRequestSoftwareInterrupt(0x4C);
+    CHECK_EQ(KiUnexpectedInterrupts, Before + 1);
+    CHECK_EQ(KiUnexpectedVector, 0x4C);
+    HalpRequestSoftwareInterrupt(0x4C); /* acknowledged: it comes again */
+    CHECK_EQ(KiUnexpectedInterrupts, Before + 2);
+}
+
+/* The instruction enters as the interrupt does, but for the APIC: nothing is to be acknowledged. */
+TEST(IrqlSpurious, "irql/spurious-vector-is-counted", "TRAP-6")
+{
+    ULONG64 Before = KiSpuriousInterrupts, Unexpected = KiUnexpectedInterrupts;
+    __asm__ volatile("int $0xFF" : : : "memory");
     CHECK_EQ(KiSpuriousInterrupts, Before + 1);
+    CHECK_EQ(KiUnexpectedInterrupts, Unexpected);
 }
 
 TEST(IrqlFreeMisuse, "irql/free-mode-lets-misuse-happen",
