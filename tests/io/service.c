@@ -1,0 +1,395 @@
+/*
+ * service.c - tests of kernel/ke/interrupt.c: how service routines are called, in which order, and
+ * what drivers synchronise with them. Software asks for the vectors, as a device would.
+ */
+#include "tests/io/interrupts.h"
+
+#define ROUNDS 500
+
+TEST(IsrLevel, "io/service/runs-at-its-level-under-its-lock", "INTR-1")
+{
+    for (KIRQL Level = KI_FIRST_DEVICE_LEVEL; Level <= KI_LAST_DEVICE_LEVEL; Level++) {
+        TEST_SERVICE Service = {.Claims = 1};
+        PKINTERRUPT Interrupt;
+        UCHAR Vector = KiAllocateVectors(1, Level);
+        REQUIRE(Vector != 0 && TestConnect(Vector, &Service, FALSE, &Interrupt));
+        Service.WatchedLock = Interrupt->ActualLock;
+        HalpRequestSoftwareInterrupt(Vector);
+        CHECK_EQ(Service.Calls, 1);
+        CHECK_EQ(Service.Irql, Level);
+        CHECK_NE(Service.Lock, 0);
+        CHECK(Service.Flags & EFLAGS_IF);
+        CHECK_EQ(Service.Object, Interrupt);
+        CHECK_EQ(*Interrupt->ActualLock, 0);
+        CHECK_EQ(KeGetCurrentIrql(), PASSIVE_LEVEL);
+        IoDisconnectInterrupt(Interrupt);
+        KiFreeVectors(Vector, 1);
+    }
+}
+
+TEST(IsrHeldBack, "io/service/waits-while-the-level-masks-it", "DDI wdm KSERVICE_ROUTINE")
+{
+    TEST_SERVICE Service = {.Claims = 1};
+    PKINTERRUPT Interrupt;
+    KIRQL Old;
+    UCHAR Vector = KiAllocateVectors(1, 6);
+    REQUIRE(Vector != 0 && TestConnect(Vector, &Service, FALSE, &Interrupt));
+    KeRaiseIrql(6, &Old);
+    HalpRequestSoftwareInterrupt(Vector);
+    CHECK_EQ(Service.Calls, 0);
+    KeLowerIrql(5);
+    CHECK_EQ(Service.Calls, 1);
+    KeLowerIrql(Old);
+    IoDisconnectInterrupt(Interrupt);
+    KiFreeVectors(Vector, 1);
+}
+
+TEST(IsrSynchronizeIrql, "io/service/runs-at-synchronize-irql-under-a-lock-of-the-drivers",
+     "DDI wdm IoConnectInterruptEx: SynchronizeIrql, SpinLock")
+{
+    KSPIN_LOCK Lock;
+    TEST_SERVICE Service = {.Claims = 1, .WatchedLock = &Lock};
+    PKINTERRUPT Interrupt;
+    UCHAR Vector = KiAllocateVectors(1, 4);
+    KeInitializeSpinLock(&Lock);
+    IO_CONNECT_INTERRUPT_PARAMETERS Wanted = TestConnection(Vector, &Service, &Interrupt);
+    Wanted.FullySpecified.SynchronizeIrql = 9;
+    Wanted.FullySpecified.SpinLock = &Lock;
+    REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+    HalpRequestSoftwareInterrupt(Vector);
+    CHECK_EQ(Service.Irql, 9);
+    CHECK_NE(Service.Lock, 0);
+    CHECK_EQ(Lock, 0);
+    CHECK_EQ(KeGetCurrentIrql(), PASSIVE_LEVEL);
+    IoDisconnectInterrupt(Interrupt);
+    KiFreeVectors(Vector, 1);
+}
+
+/* ---- chains ---------------------------------------------------------------------------------- */
+
+#define SHARERS 3
+
+static struct {
+    TEST_SERVICE Services[SHARERS];
+    PKINTERRUPT Objects[SHARERS];
+} Chain;
+
+/* Connects Count services to the vector and lets its interrupt come once. */
+static BOOLEAN RunChain(UCHAR Vector, ULONG Count, const LONG *Claims)
+{
+    RtlZeroMemory(&Chain, sizeof(Chain));
+    for (ULONG i = 0; i < Count; i++) {
+        Chain.Services[i].Claims = Claims[i];
+        if (!TestConnect(Vector, &Chain.Services[i], TRUE, &Chain.Objects[i])) {
+            return FALSE;
+        }
+    }
+    HalpRequestSoftwareInterrupt(Vector);
+    return TRUE;
+}
+
+static VOID EndChain(ULONG Count)
+{
+    for (ULONG i = 0; i < Count; i++) {
+        IoDisconnectInterrupt(Chain.Objects[i]);
+    }
+}
+
+/* The last line of the I/O APIC: nothing on QEMU's boards raises it without a PCI device there. */
+static UCHAR LevelVector(VOID)
+{
+    return KiReferenceLine(HalpLineCount() - 1, LevelSensitive);
+}
+
+TEST(IsrLevelChain, "io/service/a-level-chain-ends-with-the-first-claim",
+     "DDI wdm KSERVICE_ROUTINE; contract: INTR theory")
+{
+    static const LONG Second[] = {0, 1, 1};
+    UCHAR Vector = LevelVector();
+    REQUIRE(Vector != 0 && RunChain(Vector, SHARERS, Second));
+    CHECK_EQ(Chain.Services[0].Calls, 1);
+    CHECK_EQ(Chain.Services[1].Calls, 1);
+    CHECK_EQ(Chain.Services[2].Calls, 0);
+    CHECK_LT(Chain.Services[0].Order, Chain.Services[1].Order);
+    CHECK_EQ(KiFindChain(Vector)->Count, 1);
+    CHECK_EQ(KiFindChain(Vector)->Unclaimed, 0);
+    EndChain(SHARERS);
+    KiDereferenceLine(Vector);
+}
+
+TEST(IsrUnclaimed, "io/service/an-interrupt-that-nobody-claims-is-counted", "INTR theory")
+{
+    static const LONG None[] = {0, 0, 0};
+    UCHAR Vector = LevelVector();
+    REQUIRE(Vector != 0 && RunChain(Vector, SHARERS, None));
+    for (ULONG i = 0; i < SHARERS; i++) {
+        CHECK_EQ(Chain.Services[i].Calls, 1);
+        CHECK_EQ(Chain.Objects[i]->Calls, 1);
+        CHECK_EQ(Chain.Objects[i]->Claims, 0);
+    }
+    CHECK_EQ(KiFindChain(Vector)->Unclaimed, 1);
+    EndChain(SHARERS);
+    KiDereferenceLine(Vector);
+}
+
+TEST(IsrEdgeChain, "io/service/an-edge-chain-goes-on-until-a-round-claims-nothing",
+     "INTR theory: an edge that came while the line was held is not repeated")
+{
+    static const LONG Claims[] = {0, 2, 1};
+    UCHAR Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
+    REQUIRE(Vector != 0 && RunChain(Vector, SHARERS, Claims));
+    for (ULONG i = 0; i < SHARERS; i++) {
+        CHECK_EQ(Chain.Services[i].Calls, 3); /* two rounds with claims, one without */
+    }
+    CHECK_EQ(KiFindChain(Vector)->Count, 1);
+    EndChain(SHARERS);
+    KiFreeVectors(Vector, 1);
+}
+
+TEST(IsrEdgeAlone, "io/service/alone-on-an-edge-it-runs-once", "INTR theory")
+{
+    static const LONG Claims[] = {5};
+    UCHAR Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
+    REQUIRE(Vector != 0 && RunChain(Vector, 1, Claims));
+    CHECK_EQ(Chain.Services[0].Calls, 1);
+    CHECK_EQ(Chain.Objects[0]->Claims, 1);
+    EndChain(1);
+    KiFreeVectors(Vector, 1);
+}
+
+TEST(IsrTakenOut, "io/service/others-stay-when-one-leaves-the-chain", "INTR-3")
+{
+    static const LONG None[] = {0, 0, 0};
+    UCHAR Vector = LevelVector();
+    REQUIRE(Vector != 0 && RunChain(Vector, SHARERS, None));
+    IoDisconnectInterrupt(Chain.Objects[1]);
+    HalpRequestSoftwareInterrupt(Vector);
+    CHECK_EQ(Chain.Services[0].Calls, 2);
+    CHECK_EQ(Chain.Services[1].Calls, 1);
+    CHECK_EQ(Chain.Services[2].Calls, 2);
+    IoDisconnectInterrupt(Chain.Objects[0]);
+    IoDisconnectInterrupt(Chain.Objects[2]);
+    HalpRequestSoftwareInterrupt(Vector); /* late: there is nobody */
+    CHECK_EQ(Chain.Services[0].Calls, 2);
+    CHECK_EQ(Chain.Services[2].Calls, 2);
+    KiDereferenceLine(Vector);
+}
+
+/* ---- DPCs and critical sections -------------------------------------------------------------- */
+
+static struct {
+    KDPC Dpc;
+    PKINTERRUPT Interrupt;
+    volatile ULONG Services, Dpcs;
+    KIRQL DpcIrql;
+    ULONG ServicesThen;
+} Request;
+
+static BOOLEAN NTAPI RequestDpc(PKINTERRUPT Interrupt, PVOID ServiceContext)
+{
+    UNREFERENCED_PARAMETER(Interrupt);
+    UNREFERENCED_PARAMETER(ServiceContext);
+    Request.Services++;
+    KeInsertQueueDpc(&Request.Dpc, NULL, NULL);
+    KeInsertQueueDpc(&Request.Dpc, NULL, NULL);
+    return Request.Dpcs == 0; /* it has not run yet */
+}
+
+static VOID NTAPI NoteRequest(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    UNREFERENCED_PARAMETER(Dpc);
+    UNREFERENCED_PARAMETER(Context);
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+    Request.DpcIrql = KeGetCurrentIrql();
+    Request.ServicesThen = Request.Services;
+    Request.Dpcs++;
+}
+
+TEST(IsrDpc, "io/service/its-dpc-runs-behind-it", "contract 1.8: KeInsertQueueDpc")
+{
+    UCHAR Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
+    RtlZeroMemory(&Request, sizeof(Request));
+    KeInitializeDpc(&Request.Dpc, NoteRequest, NULL);
+    IO_CONNECT_INTERRUPT_PARAMETERS Wanted = TestConnection(Vector, NULL, &Request.Interrupt);
+    Wanted.FullySpecified.PhysicalDeviceObject = (PDEVICE_OBJECT)&Request;
+    Wanted.FullySpecified.ServiceRoutine = RequestDpc;
+    REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+    HalpRequestSoftwareInterrupt(Vector);
+    CHECK_EQ(Request.Services, 1);
+    CHECK_EQ(Request.Interrupt->Claims, 1);
+    CHECK_EQ(Request.Dpcs, 1); /* before the interrupted thread goes on */
+    CHECK_EQ(Request.ServicesThen, 1);
+    CHECK_EQ(Request.DpcIrql, DISPATCH_LEVEL);
+    IoDisconnectInterrupt(Request.Interrupt);
+    KiFreeVectors(Vector, 1);
+}
+
+typedef struct _SECTION {
+    PKINTERRUPT Interrupt;
+    KIRQL Irql;
+    ULONG_PTR Lock;
+    BOOLEAN Result;
+} SECTION;
+
+static BOOLEAN NTAPI NoteSection(PVOID SynchronizeContext)
+{
+    SECTION *Section = SynchronizeContext;
+    Section->Irql = KeGetCurrentIrql();
+    Section->Lock = *Section->Interrupt->ActualLock;
+    return Section->Result;
+}
+
+TEST(IsrSynchronize, "io/service/synchronize-execution-runs-as-the-service-does",
+     "DDI wdm KeSynchronizeExecution")
+{
+    TEST_SERVICE Service = {.Claims = 1};
+    PKINTERRUPT Interrupt;
+    UCHAR Vector = KiAllocateVectors(1, 5);
+    REQUIRE(Vector != 0 && TestConnect(Vector, &Service, FALSE, &Interrupt));
+    for (KIRQL Level = PASSIVE_LEVEL; Level <= 5; Level++) {
+        SECTION Section = {.Interrupt = Interrupt, .Result = Level & 1};
+        KIRQL Old;
+        KeRaiseIrql(Level, &Old);
+        CHECK_EQ(KeSynchronizeExecution(Interrupt, NoteSection, &Section), Level & 1);
+        CHECK_EQ(KeGetCurrentIrql(), Level);
+        KeLowerIrql(Old);
+        CHECK_EQ(Section.Irql, 5);
+        CHECK_NE(Section.Lock, 0);
+        CHECK_EQ(*Interrupt->ActualLock, 0);
+    }
+    IoDisconnectInterrupt(Interrupt);
+    KiFreeVectors(Vector, 1);
+}
+
+TEST(IsrLock, "io/service/the-interrupt-spin-lock-holds-the-service-back",
+     "DDI wdm KeAcquireInterruptSpinLock")
+{
+    TEST_SERVICE Service = {.Claims = 1};
+    PKINTERRUPT Interrupt;
+    UCHAR Vector = KiAllocateVectors(1, 5);
+    REQUIRE(Vector != 0 && TestConnect(Vector, &Service, FALSE, &Interrupt));
+    KIRQL Old = KeAcquireInterruptSpinLock(Interrupt);
+    CHECK_EQ(Old, PASSIVE_LEVEL);
+    CHECK_EQ(KeGetCurrentIrql(), 5);
+    CHECK_NE(*Interrupt->ActualLock, 0);
+    HalpRequestSoftwareInterrupt(Vector);
+    CHECK_EQ(Service.Calls, 0);
+    KeReleaseInterruptSpinLock(Interrupt, Old);
+    CHECK_EQ(Service.Calls, 1);
+    CHECK_EQ(KeGetCurrentIrql(), PASSIVE_LEVEL);
+    IoDisconnectInterrupt(Interrupt);
+    KiFreeVectors(Vector, 1);
+}
+
+/* ---- several processors ---------------------------------------------------------------------- */
+
+static struct {
+    PKINTERRUPT Interrupt;
+    UCHAR Vector;
+    ULONG64 Sum; /* by plain additions: the lock's business */
+    ULONG64 Calls[KI_MAX_PROCESSORS];
+    volatile ULONG Inside, Overlaps;
+} Crowd;
+
+static VOID AddSlowly(VOID)
+{
+    if (__atomic_fetch_add(&Crowd.Inside, 1, __ATOMIC_SEQ_CST) != 0) {
+        __atomic_fetch_add(&Crowd.Overlaps, 1, __ATOMIC_RELAXED);
+    }
+    ULONG64 Value = *(volatile ULONG64 *)&Crowd.Sum;
+    for (volatile ULONG i = 0; i < 20; i++) {}
+    *(volatile ULONG64 *)&Crowd.Sum = Value + 1;
+    __atomic_fetch_sub(&Crowd.Inside, 1, __ATOMIC_SEQ_CST);
+}
+
+static BOOLEAN NTAPI CrowdService(PKINTERRUPT Interrupt, PVOID ServiceContext)
+{
+    UNREFERENCED_PARAMETER(Interrupt);
+    UNREFERENCED_PARAMETER(ServiceContext);
+    Crowd.Calls[KeGetCurrentProcessorNumber()]++;
+    AddSlowly();
+    return TRUE;
+}
+
+static BOOLEAN NTAPI CrowdSection(PVOID SynchronizeContext)
+{
+    UNREFERENCED_PARAMETER(SynchronizeContext);
+    AddSlowly();
+    return TRUE;
+}
+
+static VOID NTAPI JoinCrowd(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    for (ULONG i = 0; i < ROUNDS; i++) {
+        HalpRequestSoftwareInterrupt(Crowd.Vector);
+        KeSynchronizeExecution(Crowd.Interrupt, CrowdSection, NULL);
+    }
+}
+
+TEST(IsrCrowd, "io/service/runs-on-one-processor-at-a-time", "INTR-1")
+{
+    PKTHREAD Threads[8];
+    ULONG Count = KeNumberProcessors < 8 ? KeNumberProcessors : 8;
+    RtlZeroMemory(&Crowd, sizeof(Crowd));
+    Crowd.Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
+    IO_CONNECT_INTERRUPT_PARAMETERS Wanted = TestConnection(Crowd.Vector, NULL, &Crowd.Interrupt);
+    Wanted.FullySpecified.PhysicalDeviceObject = (PDEVICE_OBJECT)&Crowd;
+    Wanted.FullySpecified.ServiceRoutine = CrowdService;
+    REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+    for (ULONG i = 1; i < Count; i++) {
+        Threads[i] = TestStartOn(i, JoinCrowd, NULL);
+    }
+    JoinCrowd(NULL);
+    for (ULONG i = 1; i < Count; i++) {
+        TestJoinThread(Threads[i]);
+    }
+    IoDisconnectInterrupt(Crowd.Interrupt);
+    ULONG64 Calls = 0;
+    for (ULONG i = 0; i < Count; i++) {
+        CHECK_EQ(Crowd.Calls[i], ROUNDS);
+        Calls += Crowd.Calls[i];
+    }
+    CHECK_EQ(Crowd.Overlaps, 0);
+    CHECK_EQ(Crowd.Sum, Calls + ROUNDS * Count);
+    CHECK_EQ(KiFindChain(Crowd.Vector)->Count, Calls);
+    KiFreeVectors(Crowd.Vector, 1);
+}
+
+static struct {
+    PKI_CHAIN Chain;
+    volatile ULONG Entered, Finished;
+} Leaving;
+
+/* Ends a while after somebody has begun to disconnect it. */
+static BOOLEAN NTAPI LingeringService(PKINTERRUPT Interrupt, PVOID ServiceContext)
+{
+    UNREFERENCED_PARAMETER(Interrupt);
+    UNREFERENCED_PARAMETER(ServiceContext);
+    TestTell(&Leaving.Entered, 1);
+    while (__atomic_load_n(&Leaving.Chain->First, __ATOMIC_ACQUIRE) != NULL) {
+        YieldProcessor();
+    }
+    for (volatile ULONG i = 0; i < 1000000; i++) {}
+    TestTell(&Leaving.Finished, 1);
+    return TRUE;
+}
+
+TEST(IsrDisconnectWaits, "io/service/disconnecting-waits-for-one-that-runs-elsewhere", "INTR-4")
+{
+    PKINTERRUPT Interrupt;
+    NEED_PROCESSORS(2);
+    UCHAR Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
+    RtlZeroMemory(&Leaving, sizeof(Leaving));
+    Leaving.Chain = KiFindChain(Vector);
+    IO_CONNECT_INTERRUPT_PARAMETERS Wanted = TestConnection(Vector, NULL, &Interrupt);
+    Wanted.FullySpecified.PhysicalDeviceObject = (PDEVICE_OBJECT)&Leaving;
+    Wanted.FullySpecified.ServiceRoutine = LingeringService;
+    REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+    HalpRequestInterrupt(KiProcessorBlock[1]->ApicId, Vector);
+    TestSpinUntil(&Leaving.Entered, 1);
+    IoDisconnectInterrupt(Interrupt);
+    CHECK_EQ(Leaving.Finished, 1);
+    KiFreeVectors(Vector, 1);
+}
