@@ -357,6 +357,40 @@ TEST(IsrCrowd, "io/service/runs-on-one-processor-at-a-time", "INTR-1")
     KiFreeVectors(Crowd.Vector, 1);
 }
 
+/* On processor 0 it lets the interrupt come on processor 1 too, and looks who gets in. */
+static BOOLEAN NTAPI MeetingService(PKINTERRUPT Interrupt, PVOID ServiceContext)
+{
+    PKI_CHAIN Mine = ServiceContext;
+    __atomic_fetch_add(&Crowd.Inside, 1, __ATOMIC_SEQ_CST);
+    if (KeGetCurrentProcessorNumber() == 0) {
+        HalpRequestInterrupt(KiProcessorBlock[1]->ApicId, Interrupt->Vector);
+        while (__atomic_load_n(&Mine->Walkers, __ATOMIC_ACQUIRE) != 2) {
+            YieldProcessor();
+        }
+        for (volatile ULONG i = 0; i < 300000; i++) {}
+        Crowd.Overlaps = Crowd.Inside - 1;
+    }
+    return TRUE;
+}
+
+TEST(IsrMeeting, "io/service/another-processor-waits-for-the-lock", "INTR-1")
+{
+    PKINTERRUPT Interrupt;
+    NEED_PROCESSORS(2);
+    UCHAR Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
+    RtlZeroMemory(&Crowd, sizeof(Crowd));
+    IO_CONNECT_INTERRUPT_PARAMETERS Wanted = TestConnection(Vector, NULL, &Interrupt);
+    Wanted.FullySpecified.PhysicalDeviceObject = (PDEVICE_OBJECT)&Crowd;
+    Wanted.FullySpecified.ServiceRoutine = MeetingService;
+    Wanted.FullySpecified.ServiceContext = KiFindChain(Vector);
+    REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+    HalpRequestSoftwareInterrupt(Vector);
+    CHECK_EQ(Crowd.Overlaps, 0);
+    IoDisconnectInterrupt(Interrupt);
+    CHECK_EQ(Crowd.Inside, 2); /* then it came in */
+    KiFreeVectors(Vector, 1);
+}
+
 static struct {
     PKI_CHAIN Chain;
     volatile ULONG Entered, Finished;
