@@ -35,7 +35,8 @@ say = @printf '  %-6s %s\n' '$(1)' '$(2)';
 quiet = @
 endif
 
-.PHONY: help all run test bench debug lint iso clean conformance host-tests setup-build setup-run setup-test setup-lint
+.PHONY: help all run test bench debug lint iso clean conformance host-tests setup-build setup-run setup-test setup-lint \
+    model setup-model
 .DEFAULT_GOAL := help
 
 help:
@@ -47,12 +48,13 @@ help:
 	@echo 'make iso          a GRUB image for BIOS and UEFI: build/tarn.iso'
 	@echo 'make lint         format, floors, sizes, cppcheck'
 	@echo 'make conformance  every sentence of the specification against the tests that ran'
+	@echo 'make model        spin on the models of the dispatcher and of TLB flushes (tests/model)'
 	@echo 'make clean        remove build/'
 	@echo 'CROSS=prefix- chooses a toolchain, V=1 shows the commands'
 
 all: setup-build $(ELF)
 
-setup-build setup-run setup-test setup-lint: setup-%:
+setup-build setup-run setup-test setup-lint setup-model: setup-%:
 	@tools/setup $*
 
 run: all setup-run
@@ -75,6 +77,9 @@ lint: setup-lint
 
 conformance: all
 	@tools/conformance
+
+model: setup-model
+	@tests/model/check
 
 clean:
 	@rm -rf $(BUILD)
