@@ -7,21 +7,21 @@
 #define TAG_NAME 'mNbO' /* ObNm */
 
 POBP_DIRECTORY ObpRoot;
-static KMUTEX ObpNameMutex;
+static FAST_MUTEX ObpNameMutex;
 
 INIT VOID ObpInitializeNames(VOID)
 {
-    KeInitializeMutex(&ObpNameMutex, 0);
+    ExInitializeFastMutex(&ObpNameMutex);
 }
 
 VOID ObpLockNames(VOID)
 {
-    KeWaitForSingleObject(&ObpNameMutex, Executive, KernelMode, FALSE, NULL);
+    ExAcquireFastMutex(&ObpNameMutex);
 }
 
 VOID ObpUnlockNames(VOID)
 {
-    KeReleaseMutex(&ObpNameMutex, FALSE);
+    ExReleaseFastMutex(&ObpNameMutex);
 }
 
 POBP_DIRECTORY ObpAllocateDirectory(VOID)

@@ -16,9 +16,9 @@
  * Whoever takes the pointer count to 0 has the object for himself. At PASSIVE_LEVEL he runs the
  * type's Delete and frees the memory; above it he hangs the header into a list for a worker.
  *
- * Locks: the name lock (a mutex) guards directories, links, names and the permanent flag; the lock
- * of the handle table (interrupts off) its entries. Counts change by interlocked operations. Nobody
- * gives a reference back with a lock held, since that may delete.
+ * Locks: the name lock (a fast mutex) guards directories, links, names and the permanent flag; the
+ * lock of the handle table (interrupts off) its entries. Counts change by interlocked operations.
+ * Nobody gives a reference back with a lock held, since that may delete.
  *
  *   OB-1  The memory of an object is freed once, after its Delete routine, which runs once at
  *         PASSIVE_LEVEL, when its pointer count has become 0.
