@@ -97,6 +97,7 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     __asm__ volatile("sti");
     BlStartProcessors();
     ObInitialize();
+    ExpInitializeEvents();
     ExpInitializeWorkers();
     KiRunHouse();
 }

@@ -11,8 +11,9 @@
  * wdm_interrupt.h service routines;
  * wdm_ex.h pools; wdm_mm.h memory and MDLs; wdm_rtl.h memory blocks, lists, bitmaps; wdm_list.h
  * interlocked lists; wdm_string.h strings; wdm_dbg.h printing; wdm_hal.h interlocked operations,
- * ports and registers; wdm_seh.h exceptions; wdm_ob.h objects and handles; wdm_ps.h system
- * threads; wdm_work.h work items; wdm_processor.h processors, groups and nodes.
+ * ports and registers; wdm_seh.h exceptions; wdm_ob.h objects and handles; wdm_event.h events by
+ * name; wdm_ps.h system threads; wdm_work.h work items; wdm_processor.h processors, groups and
+ * nodes.
  */
 #pragma once
 
@@ -35,5 +36,6 @@
 #include <wdm_string.h>
 #include <wdm_dbg.h>
 #include <wdm_ob.h>
+#include <wdm_event.h>
 #include <wdm_ps.h>
 #include <wdm_work.h>

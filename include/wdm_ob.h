@@ -239,3 +239,12 @@ NTSTATUS NTAPI ZwOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredA
  */
 NTSTATUS NTAPI ZwQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget,
                                          PULONG ReturnedLength);
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+/*
+ * Waits, in KernelMode, for the object of a handle, as KeWaitForSingleObject does.
+ * STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH for an object that is never signalled.
+ * PASSIVE_LEVEL; <= DISPATCH_LEVEL with Timeout 0. DDI ntifs ZwWaitForSingleObject.
+ */
+NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);

@@ -1,5 +1,5 @@
 /*
- * ex.h - the private interface of the executive's support routines: the work queues.
+ * ex.h - the private interface of the executive's support routines: the work queues, events.
  */
 #pragma once
 
@@ -16,3 +16,6 @@ VOID ExpInitializeWorkers(VOID);
  * each other.
  */
 VOID ExpFlushWorkItems(VOID);
+
+/* Makes the type of event objects. Boot only, after ObInitialize. */
+VOID ExpInitializeEvents(VOID);
