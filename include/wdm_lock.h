@@ -1,6 +1,6 @@
 /*
- * wdm_lock.h - reader/writer spin locks, fast and guarded mutexes, rundown protection. Part of
- * wdm.h.
+ * wdm_lock.h - reader/writer spin locks, fast and guarded mutexes, push locks, rundown protection.
+ * Part of wdm.h.
  *
  * Misuse of a level is found in checked mode: bug check 0xC4 with the code named beside the
  * routine, 0xE5 (IRQL, 0, 0) where none is.
@@ -113,6 +113,74 @@ FORCEINLINE VOID KeAcquireGuardedMutexUnsafe(PKGUARDED_MUTEX Mutex)
 FORCEINLINE VOID KeReleaseGuardedMutexUnsafe(PKGUARDED_MUTEX Mutex)
 {
     ExReleaseFastMutexUnsafe(Mutex);
+}
+
+/* ---- push locks ------------------------------------------------------------------------------ */
+
+/*
+ * Shared by readers or exclusive for one, in one aligned word of any memory, pageable too. Waiters
+ * are served in the order of arrival, sharers that follow each other together; while somebody
+ * waits, newcomers do. Not recursive, but for shared access while nobody waits. Nothing is known of
+ * the holders, so no priority is lent to them. Flags: EX_DEFAULT_PUSH_LOCK_FLAGS.
+ *
+ * <= APC_LEVEL; at APC_LEVEL or in a critical or guarded region from the acquire to the release.
+ * Checked mode bug checks: 0xC4/0xEA and 0xEB (IRQL, APC counts, lock) acquired and released
+ * elsewhere; 0x1007 (lock, thread, 0) released, or converted, when nobody holds it that way. DDI
+ * wdm ExInitializePushLock and its family.
+ */
+typedef ULONG_PTR EX_PUSH_LOCK, *PEX_PUSH_LOCK; /* 0 is a free lock */
+
+#define EX_DEFAULT_PUSH_LOCK_FLAGS 0
+
+VOID NTAPI ExInitializePushLock(PEX_PUSH_LOCK PushLock);
+
+/* Return when the caller holds the lock. */
+VOID NTAPI ExAcquirePushLockExclusiveEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
+VOID NTAPI ExAcquirePushLockSharedEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
+
+/* Take it if that needs no waiting, else FALSE at once. */
+BOOLEAN NTAPI ExTryAcquirePushLockExclusiveEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
+BOOLEAN NTAPI ExTryAcquirePushLockSharedEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
+
+/*
+ * Makes the caller's shared access exclusive if nobody else has the lock or waits for it; FALSE,
+ * and still shared, if not.
+ */
+BOOLEAN NTAPI ExTryConvertPushLockSharedToExclusiveEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
+
+/* Give it back; the last one finds out how it is held. */
+VOID NTAPI ExReleasePushLockExclusiveEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
+VOID NTAPI ExReleasePushLockSharedEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
+VOID NTAPI ExReleasePushLockEx(PEX_PUSH_LOCK PushLock, ULONG Flags);
+
+/* Macros in the WDK. */
+FORCEINLINE VOID ExAcquirePushLockExclusive(PEX_PUSH_LOCK Lock)
+{
+    ExAcquirePushLockExclusiveEx(Lock, EX_DEFAULT_PUSH_LOCK_FLAGS);
+}
+FORCEINLINE VOID ExAcquirePushLockShared(PEX_PUSH_LOCK Lock)
+{
+    ExAcquirePushLockSharedEx(Lock, EX_DEFAULT_PUSH_LOCK_FLAGS);
+}
+FORCEINLINE BOOLEAN ExTryAcquirePushLockExclusive(PEX_PUSH_LOCK Lock)
+{
+    return ExTryAcquirePushLockExclusiveEx(Lock, EX_DEFAULT_PUSH_LOCK_FLAGS);
+}
+FORCEINLINE BOOLEAN ExTryAcquirePushLockShared(PEX_PUSH_LOCK Lock)
+{
+    return ExTryAcquirePushLockSharedEx(Lock, EX_DEFAULT_PUSH_LOCK_FLAGS);
+}
+FORCEINLINE VOID ExReleasePushLockExclusive(PEX_PUSH_LOCK Lock)
+{
+    ExReleasePushLockExclusiveEx(Lock, EX_DEFAULT_PUSH_LOCK_FLAGS);
+}
+FORCEINLINE VOID ExReleasePushLockShared(PEX_PUSH_LOCK Lock)
+{
+    ExReleasePushLockSharedEx(Lock, EX_DEFAULT_PUSH_LOCK_FLAGS);
+}
+FORCEINLINE VOID ExReleasePushLock(PEX_PUSH_LOCK Lock)
+{
+    ExReleasePushLockEx(Lock, EX_DEFAULT_PUSH_LOCK_FLAGS);
 }
 
 /* ---- rundown protection ---------------------------------------------------------------------- */

@@ -43,17 +43,10 @@ static VOID KiRequireMutexLevel(PFAST_MUTEX Mutex, BOOLEAN Allowed, ULONG_PTR Ru
     }
 }
 
-/* No normal kernel APC comes, and waiting is allowed: the Unsafe forms want it. */
-static BOOLEAN KiIsProtected(VOID)
-{
-    KIRQL Irql = KiReadIrql();
-    return Irql == APC_LEVEL || (Irql < APC_LEVEL && KeGetCurrentThread()->CombinedApcDisable != 0);
-}
-
 static VOID KiCheckAcquire(PFAST_MUTEX Mutex, KI_MUTEX_FORM Form)
 {
     if (Form == KiMutexUnsafe) {
-        KiRequireMutexLevel(Mutex, KiIsProtected(), VERIFIER_ACQUIRE_UNPROTECTED);
+        KiRequireMutexLevel(Mutex, KiMayHoldLock(), VERIFIER_ACQUIRE_UNPROTECTED);
     } else if (KiReadIrql() > APC_LEVEL) {
         KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_ACQUIRE_HIGH, KiReadIrql(),
                      (ULONG_PTR)Mutex, 0);
@@ -73,7 +66,7 @@ static VOID KiCheckRelease(PFAST_MUTEX Mutex, KI_MUTEX_FORM Form)
 {
     PKTHREAD Thread = KeGetCurrentThread();
     if (Form == KiMutexUnsafe) {
-        KiRequireMutexLevel(Mutex, KiIsProtected(), VERIFIER_RELEASE_UNPROTECTED);
+        KiRequireMutexLevel(Mutex, KiMayHoldLock(), VERIFIER_RELEASE_UNPROTECTED);
     } else {
         KiRequireMutexLevel(Mutex, KiReadIrql() == APC_LEVEL, VERIFIER_RELEASE_LEVEL);
     }

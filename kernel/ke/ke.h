@@ -571,6 +571,13 @@ static inline VOID KiEnterCriticalRegion(PKTHREAD Thread, SHORT Count)
 }
 VOID KiLeaveCriticalRegion(PKTHREAD Thread, SHORT Count);
 
+/* No normal kernel APC comes, and waiting is allowed: what fast locks and resources want. */
+static inline BOOLEAN KiMayHoldLock(VOID)
+{
+    KIRQL Irql = KiReadIrql();
+    return Irql == APC_LEVEL || (Irql < APC_LEVEL && KeGetCurrentThread()->CombinedApcDisable != 0);
+}
+
 /* ---- time and timers (time.c, timer.c) ------------------------------------------------------- */
 
 #define KI_TIME_INCREMENT 156250 /* 100 ns units in 1/64 s, a clock tick */
