@@ -61,7 +61,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     KiReportUnknownWords();
     BlReadFirmware(&KiBootInformation);
     MmInitialize(&KiBootInformation);
-    KiRegisterAddressProbe(MmIsAddressValid);
+    KiRegisterAddressProbe(MiIsAddressValid);
     ExpInitializePools();
     KiStartIdleThread();
     HalpInitializeApic();

@@ -115,14 +115,14 @@ LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait);
 
 /*
  * Makes a semaphore of Count, at most Limit; each satisfied wait takes one. 0 <= Count <= Limit, 0
- * < Limit, else bug check 0x139/5. Any IRQL. DDI wdm KeInitializeSemaphore.
+ * < Limit, else bug check 0x139/5. PASSIVE_LEVEL. DDI wdm KeInitializeSemaphore.
  */
 VOID NTAPI KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit);
 
 /*
  * Adds Adjustment to the count and returns the count before. Beyond the limit, or with a negative
  * Adjustment, STATUS_SEMAPHORE_LIMIT_EXCEEDED is raised and nothing changed. Increment and Wait as
- * KeSetEvent. <= DISPATCH_LEVEL, with Wait <= APC_LEVEL. DDI wdm KeReleaseSemaphore.
+ * KeSetEvent. <= DISPATCH_LEVEL, with Wait PASSIVE_LEVEL. DDI wdm KeReleaseSemaphore.
  */
 LONG NTAPI KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjustment,
                               BOOLEAN Wait);

@@ -12,7 +12,7 @@ static BOOLEAN MiIsGuardPage(PVOID Address)
 {
     PCHAR Page = PAGE_ALIGN(Address);
     return (((ULONG_PTR)Page - MI_KERNEL_STACKS) / PAGE_SIZE) % (KERNEL_STACK_PAGES + 1) == 0 &&
-           MmIsAddressValid(Page + PAGE_SIZE);
+           MiIsAddressValid(Page + PAGE_SIZE);
 }
 
 static const CHAR *MiDescribeImagePart(PVOID Address)
@@ -38,7 +38,7 @@ static BOOLEAN MiDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size)
         return FALSE;
     }
     const CHAR *What = MiKindName(Kind);
-    BOOLEAN Mapped = MmIsAddressValid(Address);
+    BOOLEAN Mapped = MiIsAddressValid(Address);
     if (Kind == MiVaKernelImage) {
         What = MiDescribeImagePart(Address);
     } else if (Kind == MiVaKernelStack && !Mapped && MiIsGuardPage(Address)) {

@@ -90,7 +90,7 @@ PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress)
 }
 EXPORT(MmGetPhysicalAddress);
 
-BOOLEAN NTAPI MmIsAddressValid(PVOID VirtualAddress)
+BOOLEAN NTAPI MiIsAddressValid(PVOID VirtualAddress)
 {
     MI_WALK Walk;
     if (MiAddressKind(VirtualAddress) == MiVaNonCanonical) {
@@ -98,5 +98,11 @@ BOOLEAN NTAPI MmIsAddressValid(PVOID VirtualAddress)
     }
     MiWalkTables(VirtualAddress, &Walk);
     return Walk.Valid;
+}
+
+BOOLEAN NTAPI MmIsAddressValid(PVOID VirtualAddress)
+{
+    KiRequireIrql(DISPATCH_LEVEL);
+    return MiIsAddressValid(VirtualAddress);
 }
 EXPORT(MmIsAddressValid);

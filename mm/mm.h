@@ -56,6 +56,9 @@ typedef enum _MI_VA_KIND {
 
 /* The kind of an address. Any IRQL; a table look-up. */
 MI_VA_KIND MiAddressKind(PVOID Address);
+
+/* MmIsAddressValid at any IRQL: for what describes the machine while it stops. */
+BOOLEAN NTAPI MiIsAddressValid(PVOID VirtualAddress);
 /* "paged pool" and the like, for people. */
 const CHAR *MiKindName(MI_VA_KIND Kind);
 

@@ -157,6 +157,7 @@ static DECLSPEC_NORETURN VOID NTAPI ExpWorker(PVOID Context)
 
 VOID NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType)
 {
+    KiRequireIrql(DISPATCH_LEVEL);
     PEXP_WORK_QUEUE Queue = &ExpQueues[QueueType < MaximumWorkQueue ? QueueType : DelayedWorkQueue];
     KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&Queue->Lock);
     InsertTailList(&Queue->List, &WorkItem->List);

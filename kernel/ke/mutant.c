@@ -111,12 +111,14 @@ EXPORT(KeReleaseMutex);
 
 LONG NTAPI KeReadStateMutex(PRKMUTEX Mutex)
 {
+    KiRequireIrql(DISPATCH_LEVEL);
     return Mutex->Header.SignalState;
 }
 EXPORT(KeReadStateMutex);
 
 LONG NTAPI KeReadStateMutant(PRKMUTANT Mutant)
 {
+    KiRequireIrql(DISPATCH_LEVEL);
     return Mutant->Header.SignalState;
 }
 EXPORT(KeReadStateMutant);

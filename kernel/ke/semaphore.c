@@ -9,6 +9,7 @@
 
 VOID NTAPI KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit)
 {
+    KiRequireIrql(PASSIVE_LEVEL);
     if (Count < 0 || Limit <= 0 || Count > Limit) {
         RtlFailFast(FAST_FAIL_INVALID_ARG);
     }
@@ -20,7 +21,7 @@ EXPORT(KeInitializeSemaphore);
 LONG NTAPI KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG Adjustment,
                               BOOLEAN Wait)
 {
-    KiRequireIrql(Wait ? APC_LEVEL : DISPATCH_LEVEL);
+    KiRequireIrql(Wait ? PASSIVE_LEVEL : DISPATCH_LEVEL);
     ULONG64 Flags = KiLockDispatcher();
     LONG OldCount = Semaphore->Header.SignalState;
     if (Adjustment < 0 || Adjustment > Semaphore->Limit - OldCount) {

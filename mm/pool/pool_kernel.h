@@ -112,7 +112,7 @@ static inline DECLSPEC_NORETURN VOID ExpReportBadPages(PVOID Address)
 /* Whether Address can be read now without a fault. */
 static inline BOOLEAN ExpIsReadable(PVOID Address)
 {
-    return MmIsAddressValid(Address);
+    return MiIsAddressValid(Address);
 }
 
 /* Whether new pages of this kind read as zero. */

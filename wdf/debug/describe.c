@@ -7,6 +7,7 @@
  * lies in wdf/debug/ is for the kernel alone, the rest of wdf/ compiles for Linux too.
  */
 #include "kernel/rtl/section.h"
+#include "mm/mm.h"
 #include "mm/pool/pool.h"
 #include "wdf/fx.h"
 
@@ -15,8 +16,8 @@
 
 static BOOLEAN FxIsReadable(const VOID *Memory, SIZE_T Size)
 {
-    return MmIsAddressValid((PVOID)Memory) &&
-           MmIsAddressValid((PVOID)((const CHAR *)Memory + Size - 1));
+    return MiIsAddressValid((PVOID)Memory) &&
+           MiIsAddressValid((PVOID)((const CHAR *)Memory + Size - 1));
 }
 
 static BOOLEAN FxIsKind(const FX_OBJECT_KIND *Kind)
