@@ -1,0 +1,163 @@
+/*
+ * dpcs.c - DPC storms: queued from everywhere to everywhere, taken away again, flushed; each
+ * successful insert is one run or one removal.
+ */
+#include "tests/storm/storm.h"
+
+#define OBJECTS 32
+
+static struct {
+    KDPC Dpc;
+    volatile ULONG64 Inserted, Ran, Removed;
+    volatile ULONG Arguments; /* the last insert's, to be the run's */
+} Shared[OBJECTS];
+
+static volatile ULONG64 WrongPlace;
+
+/* The arguments say where it was to run; another insert may have changed the target since. */
+static VOID NTAPI CountRun(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    ULONG Index = (ULONG)(ULONG_PTR)Context;
+    STORM_CHECK(Dpc == &Shared[Index].Dpc);
+    STORM_CHECK(KeGetCurrentIrql() == DISPATCH_LEVEL && KiIsInDpc());
+    STORM_CHECK((ULONG_PTR)Argument1 == ~(ULONG_PTR)Argument2);
+    StormCount(&Shared[Index].Ran);
+    __atomic_fetch_add(&WrongPlace,
+                       (ULONG_PTR)Argument1 != KeGetCurrentProcessorNumber() &&
+                           (ULONG_PTR)Argument1 < KI_MAX_PROCESSORS,
+                       __ATOMIC_RELAXED);
+}
+
+static VOID InitializeShared(BOOLEAN Targeted)
+{
+    RtlZeroMemory(Shared, sizeof(Shared));
+    WrongPlace = 0;
+    for (ULONG i = 0; i < OBJECTS; i++) {
+        KeInitializeDpc(&Shared[i].Dpc, CountRun, (PVOID)(ULONG_PTR)i);
+        KeSetImportanceDpc(&Shared[i].Dpc, (KDPC_IMPORTANCE)(i % (MediumHighImportance + 1)));
+        if (Targeted) {
+            KeSetTargetProcessorDpc(&Shared[i].Dpc, (CCHAR)(i / 4 % KeNumberProcessors));
+        }
+    }
+}
+
+static VOID CheckShared(VOID)
+{
+    KeFlushQueuedDpcs();
+    for (ULONG i = 0; i < OBJECTS; i++) {
+        STORM_CHECK(Shared[i].Inserted == Shared[i].Ran + Shared[i].Removed);
+        STORM_CHECK(Shared[i].Dpc.DpcData == NULL);
+    }
+    for (ULONG i = 0; i < KeNumberProcessors; i++) {
+        STORM_CHECK(KiProcessorBlock[i]->DpcDepth == 0);
+    }
+    STORM_CHECK(WrongPlace == 0);
+}
+
+/* Inserts objects at random, and takes some away again. Below 50 in 100 remove: most run. */
+static VOID InsertAndRemove(PSTORM_THREAD Me)
+{
+    for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
+        ULONG Index = StormRandom(Me, OBJECTS);
+        KIRQL OldIrql = KeGetCurrentIrql();
+        BOOLEAN Raised = StormRandom(Me, 4) == 0;
+        if (Raised) {
+            OldIrql = KeRaiseIrqlToDpcLevel(); /* several come together, and removal finds them */
+        }
+        if (StormRandom(Me, 3) == 0) {
+            if (KeRemoveQueueDpc(&Shared[Index].Dpc)) {
+                StormCount(&Shared[Index].Removed);
+            }
+        } else {
+            ULONG_PTR Where = Shared[Index].Dpc.Number & 0x8000 ? Shared[Index].Dpc.Number & 0xFFF
+                                                                : KI_MAX_PROCESSORS;
+            if (KeInsertQueueDpc(&Shared[Index].Dpc, (PVOID)Where, (PVOID)~Where)) {
+                StormCount(&Shared[Index].Inserted);
+            }
+        }
+        StormPause(Me);
+        if (Raised) {
+            KeLowerIrql(OldIrql);
+        }
+    }
+}
+
+STORM(DpcEverywhere, "storm/dpcs/each-insert-is-one-run-or-one-removal", "DPC-1")
+{
+    InitializeShared(TRUE);
+    StormRun(StormThreads(), InsertAndRemove, StormEach(16000));
+    CheckShared();
+}
+
+STORM(DpcHere, "storm/dpcs/the-same-where-the-queue-is-the-callers", "DPC-6")
+{
+    InitializeShared(FALSE);
+    StormRun(StormThreads(), InsertAndRemove, StormEach(16000));
+    CheckShared();
+}
+
+/* ---- one object that everybody wants --------------------------------------------------------- */
+
+static VOID FightForOne(PSTORM_THREAD Me)
+{
+    ULONG_PTR Where = KI_MAX_PROCESSORS;
+    for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
+        if (Me->Number % 2 == 0) {
+            if (KeInsertQueueDpc(&Shared[0].Dpc, (PVOID)Where, (PVOID)~Where)) {
+                StormCount(&Shared[0].Inserted);
+            }
+        } else if (KeRemoveQueueDpc(&Shared[0].Dpc)) {
+            StormCount(&Shared[0].Removed);
+        }
+        StormPause(Me);
+    }
+}
+
+/* Each round on another processor's queue. */
+STORM(DpcRemoval, "storm/dpcs/a-removal-takes-what-is-queued-or-nothing", "DPC-6")
+{
+    ULONG Rounds = StormEach(12000);
+    InitializeShared(FALSE);
+    KeSetImportanceDpc(&Shared[0].Dpc, MediumHighImportance); /* drained at once: the race */
+    for (ULONG i = 0; i < KeNumberProcessors && i < 4 && StormGoesOn(); i++) {
+        KeSetTargetProcessorDpc(&Shared[0].Dpc, (CCHAR)(KeNumberProcessors - 1 - i));
+        StormRun(StormThreads(), FightForOne, Rounds);
+        KeFlushQueuedDpcs();
+    }
+    CheckShared();
+}
+
+/* ---- flushing -------------------------------------------------------------------------------- */
+
+static struct {
+    KDPC Dpc;
+    volatile ULONG64 Ran;
+} Own[STORM_MAX_THREADS];
+
+static VOID NTAPI CountOwn(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    UNREFERENCED_PARAMETER(Dpc);
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+    StormCount(&Own[(ULONG_PTR)Context].Ran);
+}
+
+static VOID InsertAndFlush(PSTORM_THREAD Me)
+{
+    PKDPC Dpc = &Own[Me->Number].Dpc;
+    for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
+        KeInitializeDpc(Dpc, CountOwn, (PVOID)(ULONG_PTR)Me->Number);
+        KeSetImportanceDpc(Dpc, (KDPC_IMPORTANCE)StormRandom(Me, MediumHighImportance + 1));
+        KeSetTargetProcessorDpc(Dpc, (CCHAR)StormRandom(Me, KeNumberProcessors));
+        STORM_CHECK(KeInsertQueueDpc(Dpc, NULL, NULL));
+        StormPause(Me);
+        KeFlushQueuedDpcs();
+        STORM_CHECK(Own[Me->Number].Ran == i + 1);
+    }
+}
+
+STORM(DpcFlush, "storm/dpcs/a-flush-waits-for-each-that-was-queued", "DDI KeFlushQueuedDpcs")
+{
+    RtlZeroMemory(Own, sizeof(Own));
+    StormRun(StormThreads(), InsertAndFlush, StormEach(2000));
+}
