@@ -20,6 +20,8 @@
  *   READY-5  The lock is held through a switch, from before the old thread's state is changed until
  *            the new thread runs on its own stack: nobody can run a thread whose registers are not
  *            saved yet.
+ *   READY-6  A processor that runs its idle thread has its bit set, or Reschedule: one that was
+ *            woken for a thread which another took in the meantime is idle again.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -222,11 +224,11 @@ VOID KiPreemptThread(PKPRCB Prcb, KIRQL Irql)
 {
     PKTHREAD Thread = Prcb->CurrentThread;
     Prcb->Reschedule = FALSE;
-    if (KiBestPriority(Prcb) <= Thread->Priority && (Thread->Affinity & Prcb->SetMember)) {
-        return;
-    }
     if (Thread != Prcb->IdleThread) {
+        if (KiBestPriority(Prcb) <= Thread->Priority && (Thread->Affinity & Prcb->SetMember)) {
+            return;
+        }
         KiReadyThread(Thread, KiQueueHead);
     }
-    KiSwapThread(Prcb, Irql);
+    KiSwapThread(Prcb, Irql); /* the idle one, too: what it was woken for may be gone (READY-6) */
 }
