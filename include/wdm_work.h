@@ -51,3 +51,44 @@ FORCEINLINE VOID ExInitializeWorkItem(PWORK_QUEUE_ITEM Item, PWORKER_THREAD_ROUT
  * disabled. DDI wdm ExQueueWorkItem.
  */
 VOID NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType);
+
+/* ---- work items of a device ------------------------------------------------------------------ */
+
+typedef struct _DEVICE_OBJECT *PDEVICE_OBJECT;
+typedef struct _IO_WORKITEM IO_WORKITEM, *PIO_WORKITEM; /* opaque: IoSizeofWorkItem bytes */
+
+/* As WORKER_THREAD_ROUTINE; the device cannot go away before it returns. */
+typedef VOID NTAPI IO_WORKITEM_ROUTINE(PDEVICE_OBJECT DeviceObject, PVOID Context);
+typedef IO_WORKITEM_ROUTINE *PIO_WORKITEM_ROUTINE;
+/* IoObject: what the item was made for, a device or a driver object. */
+typedef VOID NTAPI IO_WORKITEM_ROUTINE_EX(PVOID IoObject, PVOID Context, PIO_WORKITEM IoWorkItem);
+typedef IO_WORKITEM_ROUTINE_EX *PIO_WORKITEM_ROUTINE_EX;
+
+/*
+ * Makes an item for a device (or, for IoQueueWorkItemEx, a driver object), from nonpaged pool; NULL
+ * without memory. IoFreeWorkItem gives it back. <= DISPATCH_LEVEL. DDI wdm IoAllocateWorkItem.
+ */
+PIO_WORKITEM NTAPI IoAllocateWorkItem(PDEVICE_OBJECT DeviceObject);
+/*
+ * Frees an item that is not queued; its own routine may do it. Checked mode: a queued one is bug
+ * check 0x96 (item, 0, 0, routine). <= DISPATCH_LEVEL. DDI wdm IoFreeWorkItem.
+ */
+VOID NTAPI IoFreeWorkItem(PIO_WORKITEM IoWorkItem);
+
+/*
+ * The same in the caller's own nonpageable memory of IoSizeofWorkItem bytes. Any IRQL. DDI wdm
+ * IoInitializeWorkItem, IoUninitializeWorkItem, IoSizeofWorkItem.
+ */
+VOID NTAPI IoInitializeWorkItem(PVOID IoObject, PIO_WORKITEM IoWorkItem);
+VOID NTAPI IoUninitializeWorkItem(PIO_WORKITEM IoWorkItem);
+ULONG NTAPI IoSizeofWorkItem(VOID);
+
+/*
+ * Queues an item that is not queued, as ExQueueWorkItem does and with its bug checks; drivers use
+ * DelayedWorkQueue. The item's object is referenced until the routine has returned. <=
+ * DISPATCH_LEVEL. DDI wdm IoQueueWorkItem, IoQueueWorkItemEx.
+ */
+VOID NTAPI IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine,
+                           WORK_QUEUE_TYPE QueueType, PVOID Context);
+VOID NTAPI IoQueueWorkItemEx(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine,
+                             WORK_QUEUE_TYPE QueueType, PVOID Context);

@@ -11,6 +11,11 @@
  */
 VOID ExpInitializeWorkers(VOID);
 /*
+ * What is checked behind the routine of a work item: bug checks 0xE1 and 0x1 of ExQueueWorkItem,
+ * which say nothing but the address of Item.
+ */
+VOID ExpCheckReturn(PVOID Routine, PVOID Parameter, PVOID Item);
+/*
  * Returns when each item that is in the delayed queue, or runs from there, has run to its end.
  * PASSIVE_LEVEL; an item that calls it does not wait for itself, but two of them would wait for
  * each other.

@@ -89,11 +89,9 @@ static PWORK_QUEUE_ITEM ExpTakeItem(PEXP_WORK_QUEUE Queue, PEXP_RUNNING Running)
     return Item;
 }
 
-static VOID ExpRunItem(PWORK_QUEUE_ITEM Item)
+/* WORK-3. */
+VOID ExpCheckReturn(PVOID Routine, PVOID Parameter, PVOID Item)
 {
-    PWORKER_THREAD_ROUTINE Routine = Item->WorkerRoutine;
-    PVOID Parameter = Item->Parameter;
-    Routine(Parameter);
     KIRQL Irql = KeGetCurrentIrql();
     ULONG ApcDisable = KeGetCurrentThread()->CombinedApcDisable;
     if (Irql != PASSIVE_LEVEL) {
@@ -103,6 +101,14 @@ static VOID ExpRunItem(PWORK_QUEUE_ITEM Item)
     if (ApcDisable != 0) {
         KeBugCheckEx(APC_INDEX_MISMATCH, (ULONG_PTR)Routine, 0, ApcDisable, FROM_WORKER);
     }
+}
+
+static VOID ExpRunItem(PWORK_QUEUE_ITEM Item)
+{
+    PWORKER_THREAD_ROUTINE Routine = Item->WorkerRoutine;
+    PVOID Parameter = Item->Parameter;
+    Routine(Parameter);
+    ExpCheckReturn((PVOID)Routine, Parameter, Item);
 }
 
 static VOID ExpAddFree(PEXP_WORK_QUEUE Queue, LONG Count)
