@@ -8,7 +8,7 @@
  */
 #include "boot/boot.h"
 #include "executive/ex/ex.h"
-#include "executive/ob/ob.h"
+#include "executive/ps/ps.h"
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/rtl.h"
@@ -97,6 +97,7 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     __asm__ volatile("sti");
     BlStartProcessors();
     ObInitialize();
+    PspInitializeThreads();
     ExpInitializeEvents();
     ExpInitializeWorkers();
     KiRunHouse();

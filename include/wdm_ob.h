@@ -169,6 +169,13 @@ typedef struct _OBJECT_HANDLE_INFORMATION {
     ACCESS_MASK GrantedAccess;
 } OBJECT_HANDLE_INFORMATION, *POBJECT_HANDLE_INFORMATION;
 
+/* Stands for the calling thread wherever a handle is read; it is not closed. DDI wdm. */
+#define ZwCurrentThread()  ((HANDLE)(LONG_PTR)-2)
+#define NtCurrentThread()  ZwCurrentThread()
+/* Stands for the one process, where a routine takes the handle of one. DDI wdm. */
+#define ZwCurrentProcess() ((HANDLE)(LONG_PTR)-1)
+#define NtCurrentProcess() ZwCurrentProcess()
+
 /*
  * References the object of a handle. STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH when it is
  * not of ObjectType (NULL: any); STATUS_ACCESS_DENIED when, in UserMode, the handle was not opened

@@ -191,7 +191,7 @@ static BOOLEAN ExpAddWorker(PEXP_WORK_QUEUE Queue)
         return FALSE;
     }
     Queue->Workers++;
-    PspDereferenceThread(Thread);
+    ObfDereferenceObject(Thread);
     return TRUE;
 }
 
@@ -244,7 +244,7 @@ INIT VOID ExpInitializeWorkers(VOID)
         !ExpAddWorker(&ExpQueues[HyperCriticalWorkQueue])) {
         KeBugCheckEx(PHASE0_INITIALIZATION_FAILED, (ULONG_PTR)(LONG_PTR)Status, 0, 0, 0);
     }
-    PspDereferenceThread(Factory);
+    ObfDereferenceObject(Factory);
 }
 
 /* ---- waiting for them ------------------------------------------------------------------------ */

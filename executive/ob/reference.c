@@ -22,7 +22,8 @@ static VOID ObpCheckHandle(HANDLE Handle, POBJECT_TYPE ObjectType, KPROCESSOR_MO
         KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_NULL_HANDLE, 0,
                      (ULONG_PTR)ObjectType, 0);
     }
-    if (AccessMode != KernelMode && ObpIsKernelHandle(Handle)) {
+    if (AccessMode != KernelMode && ObpIsKernelHandle(Handle) && Handle != ZwCurrentThread() &&
+        Handle != ZwCurrentProcess()) {
         KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_KERNEL_HANDLE, (ULONG_PTR)Handle,
                      (ULONG_PTR)ObjectType, (ULONG_PTR)AccessMode);
     }
@@ -31,6 +32,12 @@ static VOID ObpCheckHandle(HANDLE Handle, POBJECT_TYPE ObjectType, KPROCESSOR_MO
 /* Copies what a handle stands for, with a reference to the object. */
 static BOOLEAN ObpResolveHandle(HANDLE Handle, KPROCESSOR_MODE AccessMode, POBP_HANDLE Entry)
 {
+    if (Handle == ZwCurrentThread()) {
+        PETHREAD Thread = PsGetCurrentThread();
+        *Entry = (OBP_HANDLE){Thread, ObpHeader(Thread)->Type->Info.ValidAccess, 0};
+        ObfReferenceObject(Thread);
+        return TRUE;
+    }
     return (AccessMode == KernelMode || !ObpIsKernelHandle(Handle)) &&
            ObpLookUpHandle(Handle, Entry);
 }

@@ -1,39 +1,53 @@
 /*
- * thread.c - system threads: their memory, and what becomes of it when they end.
+ * thread.c - system threads: objects with a kernel stack, and what becomes of them when they end.
  *
  * Theory. The kernel's core runs threads on memory that it is given (kernel/ke/thread.c); here it
- * is allocated: an ETHREAD from nonpaged pool, with the KTHREAD at its beginning, and a kernel
- * stack. A thread cannot free the stack it stands on, so its last act is to give itself to the
- * reaper, a work item, which waits until it is gone.
+ * is allocated: an object of type Thread, whose body is an ETHREAD with the KTHREAD at its
+ * beginning, and a kernel stack. A thread cannot free the stack it stands on, so its last act is to
+ * give itself to the reaper, a work item, which waits until it is gone.
  *
- *   PS-1  A thread has one reference of its own until the reaper has taken its stack, and one of
- *         whoever created it; the last one frees the ETHREAD.
+ *   PS-1  A thread has one reference of its own until the reaper has taken its stack; handles and
+ *         pointers may keep the object, which stays signalled, for as long as they like.
  *   PS-2  A start routine that returns ends its thread with STATUS_SUCCESS.
  *   PS-3  Nothing is left of a thread that has ended and that nobody references: no page, no
  *         commit, no block of pool.
+ *   PS-4  A thread of PsCreateSystemThread begins in a critical region. At its end it leaves that,
+ *         if it is still in one: normal kernel APCs that waited for it come then.
+ *   PS-5  Every thread but the idle ones is an object, and has an id that no other one has had.
  */
 #include "executive/ps/ps.h"
 #include "kernel/rtl/section.h"
 #include "mm/mm.h"
 
-#define PSP_TAG 'erhT' /* Thre */
+#define TAG_THREAD      'erhT'      /* Thre */
+#define SYSTEM_ID       ((HANDLE)4) /* the one process's */
+#define ID_UNIT         4           /* ids are multiples of 4, as handles are */
+#define NOT_FOR_THREADS (OBJ_PERMANENT | OBJ_EXCLUSIVE | OBJ_OPENIF)
 
-volatile LONG PspThreadCount;
+static POBJECT_TYPE PspThreadType;
+POBJECT_TYPE *PsThreadType = &PspThreadType;
+EXPORT_AS("PsThreadType", PsThreadType, &PspThreadType);
 
 static KSPIN_LOCK PspLock; /* guards the two lists */
 static LIST_ENTRY PspThreads = {&PspThreads, &PspThreads};
 static LIST_ENTRY PspToReap = {&PspToReap, &PspToReap};
 static BOOLEAN PspReaperQueued; /* guarded by it, too: PspReap is in the work queue */
-static ULONG_PTR PspLastId;
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-VOID PspDereferenceThread(PETHREAD Thread)
+static VOID PspRemoveThread(PETHREAD Thread)
 {
-    if (__atomic_sub_fetch(&Thread->References, 1, __ATOMIC_ACQ_REL) == 0) {
-        ExFreePoolWithTag(Thread, PSP_TAG);
-        __atomic_sub_fetch(&PspThreadCount, 1, __ATOMIC_RELAXED);
-    }
+    KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&PspLock);
+    RemoveEntryList(&Thread->ThreadListEntry);
+    KeReleaseSpinLock(&PspLock, OldIrql);
+}
+
+/* Takes back what a thread has that does not run any more, or never did. PS-1. */
+static VOID PspRetireThread(PETHREAD Thread)
+{
+    PspRemoveThread(Thread);
+    MiFreeKernelStack(Thread->Tcb.StackBase);
+    ObfDereferenceObject(Thread);
 }
 
 /* The next thread to take back; NULL when there is none, and the next one queues the reaper. */
@@ -45,7 +59,6 @@ static PETHREAD PspTakeEnded(VOID)
         PspReaperQueued = FALSE;
     } else {
         Thread = CONTAINING_RECORD(RemoveHeadList(&PspToReap), ETHREAD, ReapEntry);
-        RemoveEntryList(&Thread->ThreadListEntry);
     }
     KeReleaseSpinLock(&PspLock, OldIrql);
     return Thread;
@@ -58,8 +71,7 @@ static VOID NTAPI PspReap(PVOID Parameter)
     UNREFERENCED_PARAMETER(Parameter);
     while ((Thread = PspTakeEnded()) != NULL) {
         KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
-        MiFreeKernelStack(Thread->Tcb.StackBase);
-        PspDereferenceThread(Thread);
+        PspRetireThread(Thread);
     }
 }
 
@@ -79,6 +91,9 @@ static VOID PspGiveToReaper(PETHREAD Thread)
 static DECLSPEC_NORETURN VOID PspExitThread(PETHREAD Thread, NTSTATUS ExitStatus)
 {
     Thread->ExitStatus = ExitStatus;
+    if (Thread->InCriticalRegion && Thread->Tcb.KernelApcDisable < 0) {
+        KiLeaveCriticalRegion(&Thread->Tcb, 1);
+    }
     PspGiveToReaper(Thread);
     KiTerminateThread();
 }
@@ -102,34 +117,42 @@ EXPORT(PsGetThreadExitStatus);
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
-/* What each thread does first; PS-2. */
+/* What each thread does first; PS-2, PS-4. */
 static VOID PspStartThread(PKSTART_ROUTINE StartRoutine, PVOID StartContext)
 {
+    PETHREAD Thread = PsGetCurrentThread();
+    KiEnterCriticalRegion(&Thread->Tcb, Thread->InCriticalRegion);
     StartRoutine(StartContext);
-    PspExitThread(PsGetCurrentThread(), STATUS_SUCCESS);
+    PspExitThread(Thread, STATUS_SUCCESS);
 }
 
-/* An ETHREAD with a stack that does not run yet; NULL when memory runs out. */
+/* PS-5. Takes ids in the order in which threads are made. */
+static HANDLE PspNewId(VOID)
+{
+    static volatile ULONG_PTR Last = (ULONG_PTR)SYSTEM_ID;
+    return (HANDLE)__atomic_add_fetch(&Last, ID_UNIT, __ATOMIC_RELAXED);
+}
+
+/* A thread with its own reference that does not run yet; NULL when memory runs out. */
 static PETHREAD PspAllocateThread(PKSTART_ROUTINE StartRoutine, PVOID StartContext)
 {
     PCHAR StackBase = MiAllocateKernelStack();
-    PETHREAD Thread = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Thread), PSP_TAG);
-    if (StackBase == NULL || Thread == NULL) {
+    PETHREAD Thread = StackBase != NULL ? ObpAllocateObject(PspThreadType) : NULL;
+    if (Thread == NULL) {
         if (StackBase != NULL) {
             MiFreeKernelStack(StackBase);
-        }
-        if (Thread != NULL) {
-            ExFreePoolWithTag(Thread, PSP_TAG);
         }
         return NULL;
     }
     KiInitializeThread(&Thread->Tcb, StackBase, StackBase - KERNEL_STACK_PAGES * PAGE_SIZE,
                        PspStartThread, StartRoutine, StartContext);
     Thread->Tcb.Created = TRUE;
-    Thread->References = 2; /* its own and the caller's */
     Thread->ExitStatus = STATUS_PENDING;
     Thread->StartRoutine = StartRoutine;
-    __atomic_add_fetch(&PspThreadCount, 1, __ATOMIC_RELAXED);
+    Thread->UniqueThread = PspNewId();
+    KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&PspLock);
+    InsertTailList(&PspThreads, &Thread->ThreadListEntry);
+    KeReleaseSpinLock(&PspLock, OldIrql);
     return Thread;
 }
 
@@ -140,16 +163,105 @@ NTSTATUS PspCreateThread(PKSTART_ROUTINE StartRoutine, PVOID StartContext, KPRIO
     if (New == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&PspLock);
-    PspLastId += 4; /* ids are multiples of 4, as handles are */
-    New->UniqueThread = (HANDLE)PspLastId;
-    InsertTailList(&PspThreads, &New->ThreadListEntry);
-    KeReleaseSpinLock(&PspLock, OldIrql);
+    ObfReferenceObject(New);
     KeSetPriorityThread(&New->Tcb, Priority);
     *Thread = New;
     KiStartThread(&New->Tcb);
     return STATUS_SUCCESS;
 }
+
+/* Threads are known by handle and id, not by name. */
+static NTSTATUS PspCheckCreation(const OBJECT_ATTRIBUTES *ObjectAttributes, HANDLE ProcessHandle)
+{
+    if (ProcessHandle != NULL && ProcessHandle != NtCurrentProcess()) {
+        return STATUS_INVALID_HANDLE;
+    }
+    if (ObjectAttributes == NULL) {
+        return STATUS_SUCCESS;
+    }
+    if ((ObjectAttributes->Attributes & NOT_FOR_THREADS) || ObjectAttributes->ObjectName != NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return ObpCheckAttributes(ObjectAttributes);
+}
+
+NTSTATUS NTAPI PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess,
+                                    POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle,
+                                    PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine,
+                                    PVOID StartContext)
+{
+    KiRequireIrql(PASSIVE_LEVEL);
+    NTSTATUS Status = PspCheckCreation(ObjectAttributes, ProcessHandle);
+    if (!NT_SUCCESS(Status)) {
+        return Status;
+    }
+    PETHREAD Thread = PspAllocateThread(StartRoutine, StartContext);
+    if (Thread == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Thread->InCriticalRegion = TRUE;
+    Status = ObOpenObjectByPointer(Thread, OBJ_KERNEL_HANDLE, NULL, DesiredAccess, PspThreadType,
+                                   KernelMode, ThreadHandle);
+    if (!NT_SUCCESS(Status)) {
+        PspRetireThread(Thread);
+        return Status;
+    }
+    if (ClientId != NULL) {
+        *ClientId = (CLIENT_ID){SYSTEM_ID, Thread->UniqueThread};
+    }
+    KiStartThread(&Thread->Tcb);
+    return STATUS_SUCCESS;
+}
+EXPORT(PsCreateSystemThread);
+
+/* PS-5: the boot thread, which start-up has become, goes on under another address. */
+static INIT BOOLEAN PspMoveBootThread(VOID)
+{
+    PKTHREAD Old = KeGetCurrentThread();
+    PETHREAD Thread = ObpAllocateObject(PspThreadType);
+    if (Thread == NULL) {
+        return FALSE;
+    }
+    Thread->ExitStatus = STATUS_PENDING;
+    Thread->UniqueThread = PspNewId();
+    ULONG64 Flags = KiDisableInterrupts();
+    KiAdoptThread(KeGetCurrentPrcb(), &Thread->Tcb, Old->StackBase, Old->StackLimit);
+    KiRestoreInterrupts(Flags);
+    return TRUE;
+}
+
+INIT VOID PspInitializeThreads(VOID)
+{
+    static const OBJECT_TYPE_INITIALIZER Info = {
+        .Name = L"Thread",
+        .Tag = TAG_THREAD,
+        .BodySize = sizeof(ETHREAD),
+        .ValidAccess = THREAD_ALL_ACCESS,
+        .GenericMapping = {STANDARD_RIGHTS_READ | THREAD_GET_CONTEXT | THREAD_QUERY_INFORMATION,
+                           STANDARD_RIGHTS_WRITE | THREAD_TERMINATE | THREAD_ALERT |
+                               THREAD_SET_INFORMATION | THREAD_SET_CONTEXT,
+                           STANDARD_RIGHTS_EXECUTE | SYNCHRONIZE, THREAD_ALL_ACCESS},
+        .Waitable = TRUE,
+    };
+    PspThreadType = ObpCreateType(&Info);
+    if (!PspMoveBootThread()) {
+        KeBugCheckEx(PHASE0_INITIALIZATION_FAILED, (ULONG)STATUS_INSUFFICIENT_RESOURCES, 0, 0, 0);
+    }
+}
+
+/* ---- ids ------------------------------------------------------------------------------------- */
+
+HANDLE NTAPI PsGetThreadId(PETHREAD Thread)
+{
+    return Thread->Tcb.Priority == KI_IDLE_PRIORITY ? NULL : Thread->UniqueThread;
+}
+EXPORT(PsGetThreadId);
+
+HANDLE NTAPI PsGetCurrentThreadId(VOID)
+{
+    return PsGetThreadId(PsGetCurrentThread());
+}
+EXPORT(PsGetCurrentThreadId);
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 

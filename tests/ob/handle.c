@@ -139,11 +139,22 @@ TEST(HandleClose, "ob/handle/each-close-is-told-to-the-type", "ob.h: OB_CLOSE_RO
     CHECK_EQ(TestObjectLog.Deleted, 1);
 }
 
+#define PAGE_HANDLES 256 /* a page of the table */
+#define FEW_LEFT     250
+
+/*
+ * Also when a page of the table is nearly full, where a simpler table would have few values left.
+ */
 TEST(HandleReuse, "ob/handle/a-closed-value-does-not-come-back-soon", "OB-7")
 {
+    static HANDLE Fill[PAGE_HANDLES];
     PVOID Object = TestNewObject();
     HANDLE Stale, Handle;
-    ULONG InUse = ObpHandlesInUse;
+    ULONG InUse = ObpHandlesInUse, Filled = 0;
+    while (ObpHandlesInUse % PAGE_HANDLES != FEW_LEFT) {
+        REQUIRE(NT_SUCCESS(
+            ObOpenObjectByPointer(Object, 0, NULL, 0, NULL, KernelMode, &Fill[Filled++])));
+    }
     REQUIRE(NT_SUCCESS(ObOpenObjectByPointer(Object, 0, NULL, 0, NULL, KernelMode, &Stale)));
     ZwClose(Stale);
     for (ULONG i = 0; i < 128; i++) {
@@ -151,8 +162,11 @@ TEST(HandleReuse, "ob/handle/a-closed-value-does-not-come-back-soon", "OB-7")
         CHECK_NE(Handle, Stale);
         ZwClose(Handle);
     }
+    while (Filled > 0) {
+        ZwClose(Fill[--Filled]);
+    }
     CHECK_EQ(ObpHandlesInUse, InUse);
-    ObDereferenceObject(Object);
+    CHECK_EQ(ObDereferenceObject(Object), 0);
 }
 
 #define CROWD 2000
@@ -178,6 +192,12 @@ TEST(HandleGrowth, "ob/handle/the-table-grows", "HNDL-2")
     CHECK_EQ(ObDereferenceObject(Object), 0);
 }
 
+static VOID NTAPI NeverRun(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    CHECK(FALSE);
+}
+
 /* All handles that a table can have: the next one is refused, and leaves nothing behind. */
 TEST_FLAGS(HandleFull, "ob/slow/a-full-table-refuses", "STATUS_INSUFFICIENT_RESOURCES", TEST_SLOW)
 {
@@ -192,6 +212,10 @@ TEST_FLAGS(HandleFull, "ob/slow/a-full-table-refuses", "STATUS_INSUFFICIENT_RESO
     }
     CHECK_STATUS(Status, STATUS_INSUFFICIENT_RESOURCES);
     CHECK_EQ(ObpHandlesInUse, 0x20000 - 1);
+    LONG64 Threads = (*PsThreadType)->Objects;
+    CHECK_STATUS(PsCreateSystemThread(&Handle, 0, NULL, NULL, NULL, NeverRun, NULL),
+                 STATUS_INSUFFICIENT_RESOURCES);
+    CHECK_EQ((*PsThreadType)->Objects, Threads);
     CHECK_EQ(ObpHeader(Object)->HandleCount, ObpHandlesInUse - InUse);
     while (ObpNextHandle(&Number, &Handle, &Entry)) {
         ObDereferenceObject(Entry.Object);

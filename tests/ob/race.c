@@ -19,15 +19,15 @@ static VOID Expect(BOOLEAN Right)
     }
 }
 
-/* Runs Routine in THREADS threads, spread over the processors, and checks that none complained. */
-static VOID RunThreads(PKSTART_ROUTINE Routine)
+/* Runs Routine in Count threads, spread over the processors, and checks that none complained. */
+static VOID RunThreads(PKSTART_ROUTINE Routine, ULONG Count)
 {
     PKTHREAD Threads[THREADS];
     Wrong = 0;
-    for (ULONG i = 0; i < THREADS; i++) {
+    for (ULONG i = 0; i < Count; i++) {
         Threads[i] = TestStartOn(i % KeNumberProcessors, Routine, (PVOID)(ULONG_PTR)i);
     }
-    for (ULONG i = 0; i < THREADS; i++) {
+    for (ULONG i = 0; i < Count; i++) {
         TestJoinThread(Threads[i]);
     }
     CHECK_EQ(Wrong, 0);
@@ -63,11 +63,33 @@ TEST(RaceName, "ob/race/a-name-is-the-same-object-while-a-handle-is-open", "OB-4
     ULONG64 Bytes = TestObjectBytes();
     ULONG InUse = ObpHandlesInUse;
     RtlZeroMemory(&TestObjectLog, sizeof(TestObjectLog));
-    RunThreads(OpenAndClose);
+    RunThreads(OpenAndClose, THREADS);
     CHECK_EQ(TestObjectBytes(), Bytes);
     CHECK_EQ(ObpHandlesInUse, InUse);
     /* Each insertion made one object, found or not, and each was deleted once. */
     CHECK_EQ(TestObjectLog.Deleted, 2 * THREADS * ROUNDS);
+}
+
+/* The last handle is closed on one processor while the name is opened on another. */
+static VOID NTAPI OpenBriefly(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    for (ULONG i = 0; i < 10 * ROUNDS; i++) {
+        HANDLE Handle;
+        PVOID Object;
+        Expect(NT_SUCCESS(TestInsert(L"\\KernelObjects\\Race", OBJ_OPENIF, &Object, &Handle)));
+        Expect(ObpHeader(Object)->Name != NULL);
+        ObDereferenceObject(Object);
+        Expect(NT_SUCCESS(ZwClose(Handle)));
+    }
+}
+
+TEST(RaceLast, "ob/race/what-was-opened-by-name-has-its-name", "OB-4")
+{
+    TestObjectType();
+    ULONG64 Bytes = TestObjectBytes();
+    RunThreads(OpenBriefly, 2);
+    CHECK_EQ(TestObjectBytes(), Bytes);
 }
 
 /* ---- one object ------------------------------------------------------------------------------ */
@@ -91,7 +113,7 @@ TEST(RaceCount, "ob/race/references-are-counted-from-all-sides", "OB-1")
     for (ULONG i = 0; i < THREADS; i++) {
         ObReferenceObject(Shared);
     }
-    RunThreads(ReferenceAndDereference);
+    RunThreads(ReferenceAndDereference, THREADS);
     CHECK_EQ(ObpHeader(Shared)->PointerCount, 1);
     CHECK_EQ(TestObjectLog.Deleted, 0);
     CHECK_EQ(ObDereferenceObject(Shared), 0);
@@ -133,7 +155,7 @@ TEST(RaceHandles, "ob/race/a-handle-leads-to-a-living-object-or-nowhere", "HNDL-
     for (ULONG i = 0; i < THREADS; i++) {
         SharedHandles[i] = (HANDLE)0x7FFFFFF0;
     }
-    RunThreads(UseHandles);
+    RunThreads(UseHandles, THREADS);
     CHECK_EQ(TestObjectLog.Deleted, 4 * THREADS * ROUNDS);
     CHECK_EQ(TestObjectBytes(), Bytes);
     CHECK_EQ(ObpHandlesInUse, InUse);

@@ -8,6 +8,12 @@
 
 static ULONG Ran;
 
+/* Threads that there are, and those that ended and are referenced still. */
+static LONG64 ThreadCount(VOID)
+{
+    return (*PsThreadType)->Objects;
+}
+
 static VOID NTAPI CountAndReturn(PVOID Context)
 {
     Ran += (ULONG)(ULONG_PTR)Context;
@@ -31,14 +37,14 @@ static PETHREAD Start(PKSTART_ROUTINE Routine, PVOID Context)
 static VOID Join(PETHREAD Thread)
 {
     CHECK_STATUS(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL), STATUS_SUCCESS);
-    PspDereferenceThread(Thread);
+    ObDereferenceObject(Thread);
 }
 
 /* Waits until the reaper has taken back all but Count threads. */
-static VOID WaitForReaper(LONG Count)
+static VOID WaitForReaper(LONG64 Count)
 {
     LARGE_INTEGER Soon = {.QuadPart = -1};
-    while (PspThreadCount > Count) {
+    while (ThreadCount() > Count) {
         KeDelayExecutionThread(KernelMode, FALSE, &Soon);
     }
 }
@@ -51,7 +57,7 @@ TEST(PsReturns, "ps/a-routine-that-returns-ends-its-thread", "PS-2")
     CHECK_STATUS(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL), STATUS_SUCCESS);
     CHECK_EQ(Ran, 3);
     CHECK_STATUS(PsGetThreadExitStatus(Thread), STATUS_SUCCESS);
-    PspDereferenceThread(Thread);
+    ObDereferenceObject(Thread);
 }
 
 TEST(PsTerminates, "ps/terminate-does-not-return-and-keeps-its-status",
@@ -63,7 +69,7 @@ TEST(PsTerminates, "ps/terminate-does-not-return-and-keeps-its-status",
     CHECK_STATUS(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL), STATUS_SUCCESS);
     CHECK_EQ(Ran, 5);
     CHECK_STATUS(PsGetThreadExitStatus(Thread), STATUS_NOT_IMPLEMENTED);
-    PspDereferenceThread(Thread);
+    ObDereferenceObject(Thread);
 }
 
 static VOID NTAPI WaitForIt(PVOID Context)
@@ -88,7 +94,7 @@ TEST(PsRunning, "ps/a-running-thread-has-no-status-yet", "wdm_ps.h: PsGetThreadE
 
 TEST(PsMany, "ps/nothing-is-left-of-threads-that-ended", "PS-3")
 {
-    LONG Threads = PspThreadCount;
+    LONG64 Threads = ThreadCount();
     Join(Start(CountAndReturn, NULL));
     WaitForReaper(Threads);
     SIZE_T Committed = MmTotalCommittedPages;
@@ -97,25 +103,25 @@ TEST(PsMany, "ps/nothing-is-left-of-threads-that-ended", "PS-3")
         Join(Start(i % 2 ? CountAndReturn : CountAndTerminate, NULL));
     }
     WaitForReaper(Threads);
-    CHECK_EQ(PspThreadCount, Threads);
+    CHECK_EQ(ThreadCount(), Threads);
     CHECK_EQ(MmTotalCommittedPages, Committed);
     CHECK_EQ(MiAvailablePages(), Available);
 }
 
 TEST(PsReferenced, "ps/a-referenced-thread-outlives-its-stack", "PS-1")
 {
-    LONG Threads = PspThreadCount;
+    LONG64 Threads = ThreadCount();
     PETHREAD Thread = Start(CountAndReturn, NULL);
     REQUIRE(Thread != NULL);
     KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
     LARGE_INTEGER Soon = {.QuadPart = -1};
-    while (Thread->References != 1) {
+    while (ObpHeader(Thread)->PointerCount != 1) {
         KeDelayExecutionThread(KernelMode, FALSE, &Soon);
     }
-    CHECK_EQ(PspThreadCount, Threads + 1);
+    CHECK_EQ(ThreadCount(), Threads + 1);
     CHECK_EQ(Thread->Tcb.State, ThreadTerminated);
-    PspDereferenceThread(Thread);
-    CHECK_EQ(PspThreadCount, Threads);
+    ObDereferenceObject(Thread);
+    CHECK_EQ(ThreadCount(), Threads);
 }
 
 TEST(PsBootThread, "ps/the-boot-thread-does-not-end", "wdm_ps.h: PsTerminateSystemThread")

@@ -145,7 +145,7 @@ static VOID MakeThreads(PSTORM_THREAD Me)
             if (StormRandom(Me, 2) == 0) {
                 StormWait(Child);
             }
-            PspDereferenceThread(Child);
+            ObDereferenceObject(Child);
         }
     }
 }
@@ -153,11 +153,11 @@ static VOID MakeThreads(PSTORM_THREAD Me)
 STORM(ThreadLives, "storm/threads/each-that-begins-ends-and-is-taken-back", "PS-3")
 {
     ULONG Rounds = StormEach(600);
-    LONG Before = PspThreadCount;
+    LONG64 Before = (*PsThreadType)->Objects;
     Lived = 0;
     PspSetProcessAffinity(KeQueryActiveProcessors());
     StormRun(StormThreads(), MakeThreads, Rounds);
-    while (PspThreadCount != Before && StormGoesOn()) {
+    while ((*PsThreadType)->Objects != Before && StormGoesOn()) {
         LARGE_INTEGER Tick = {.QuadPart = -1};
         KeDelayExecutionThread(KernelMode, FALSE, &Tick);
     }
