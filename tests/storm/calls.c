@@ -96,7 +96,7 @@ STORM(CallFlush, "storm/calls/no-processor-reads-through-an-old-translation", "F
     ULONG Threads = StormThreads() < 2 * STAGES ? 2 * STAGES : StormThreads();
     REQUIRE(SetUpStages());
     Changers = STAGES;
-    StormRun(Threads, ChangeOrLook, StormEach(1000));
+    StormRun(Threads, ChangeOrLook, StormEach(500));
     StrikeStages();
     STORM_CHECK(Looks != 0);
 }
@@ -152,7 +152,7 @@ static VOID CallAllOrSome(PSTORM_THREAD Me)
 
 STORM(CallStorm, "storm/calls/each-call-reaches-each-target-once", "IPI-4")
 {
-    ULONG Rounds = StormEach(200);
+    ULONG Rounds = StormEach(100);
     Entered = Called = ExpectedCalls = 0;
     StormRun(StormThreads(), CallAllOrSome, Rounds);
     STORM_CHECK(Entered == (ULONG64)StormThreads() * ((Rounds + 3) / 4) * KeNumberProcessors);

@@ -12,6 +12,7 @@ BOOT_OPTION(StormRounds, "storm-rounds", "storm-rounds=N  the storms do N times 
 #define MOST_ROUNDS   100000
 #define MOST_FAILURES 5                  /* that are printed */
 #define WAIT_LIMIT    (-30 * 10000000LL) /* 30 s in units of 100 ns */
+#define TICK_PAUSE    100                /* turns of a loop */
 #define GOLDEN_RATIO  0x9E3779B97F4A7C15 /* 2^64 / golden ratio: spreads counters over all bits */
 
 typedef struct _STORM_TOTALS {
@@ -209,9 +210,15 @@ VOID StormWait(PVOID Object)
     }
 }
 
-VOID StormTick(ULONG Count)
+VOID StormBeTheClock(volatile ULONG *Busy)
 {
-    for (ULONG i = 0; i < Count; i++) {
+    KeSetSystemAffinityThreadEx(1);
+    while (__atomic_load_n(Busy, __ATOMIC_ACQUIRE) != 0) {
         TestTick();
+        if (ZwYieldExecution() == STATUS_NO_YIELD_PERFORMED) {
+            for (ULONG i = 0; i < TICK_PAUSE; i++) { /* others come in between */
+                YieldProcessor();
+            }
+        }
     }
 }

@@ -69,10 +69,10 @@ VOID StormWait(PVOID Object);
 PLARGE_INTEGER StormLimit(VOID);
 
 /*
- * Makes the clock tick Count times on processor 0, as fast as it can: time goes ahead with it. On
- * processor 0, at PASSIVE_LEVEL.
+ * Makes the clock tick as fast as it can, on processor 0, until *Busy is 0: time goes ahead with
+ * it. For one thread of a storm whose others each take one off *Busy at their end.
  */
-VOID StormTick(ULONG Count);
+VOID StormBeTheClock(volatile ULONG *Busy);
 
 /* Counts without a lock, for what is compared at the end. */
 static inline VOID StormCount(volatile ULONG64 *Counter)

@@ -4,8 +4,6 @@
  */
 #include "tests/storm/storm.h"
 
-#define TICK_PAUSE 100 /* turns of a loop */
-
 /* Each thread's own timer; others cancel it. */
 static struct {
     KTIMER Timer;
@@ -38,20 +36,6 @@ static VOID Prepare(TIMER_TYPE Type)
     Setters = StormThreads() - 1; /* the first thread is the clock */
 }
 
-/* Ticks until those who need it are done; a pause lets others come in between. */
-static VOID BeTheClock(VOID)
-{
-    KeSetSystemAffinityThreadEx(1);
-    while (__atomic_load_n(&Setters, __ATOMIC_ACQUIRE) != 0) {
-        StormTick(1);
-        if (ZwYieldExecution() == STATUS_NO_YIELD_PERFORMED) {
-            for (ULONG i = 0; i < TICK_PAUSE; i++) {
-                YieldProcessor();
-            }
-        }
-    }
-}
-
 static VOID CancelOne(ULONG Index)
 {
     if (KeCancelTimer(&Timers[Index].Timer)) {
@@ -78,7 +62,7 @@ static VOID SetAndCancel(PSTORM_THREAD Me)
 {
     ULONG Threads = StormThreads();
     if (Me->Number == 0) {
-        BeTheClock();
+        StormBeTheClock(&Setters);
         return;
     }
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
@@ -110,7 +94,7 @@ static VOID DelayOften(PSTORM_THREAD Me)
 {
     ULONG64 Counter;
     if (Me->Number == 0) {
-        BeTheClock();
+        StormBeTheClock(&Setters);
         return;
     }
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
@@ -138,7 +122,7 @@ static VOID WaitForTimer(PSTORM_THREAD Me)
 {
     LARGE_INTEGER Soon;
     if (Me->Number == 0) {
-        BeTheClock();
+        StormBeTheClock(&Setters);
         return;
     }
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
@@ -169,7 +153,7 @@ STORM(TimerHandover, "storm/timers/a-synchronization-timer-lets-one-go", "TIMR-2
 static VOID RunPeriodically(PSTORM_THREAD Me)
 {
     if (Me->Number == 0) {
-        BeTheClock();
+        StormBeTheClock(&Setters);
         return;
     }
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
