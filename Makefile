@@ -35,13 +35,16 @@ say = @printf '  %-6s %s\n' '$(1)' '$(2)';
 quiet = @
 endif
 
-.PHONY: help all run test bench debug lint iso clean conformance host-tests setup-build setup-run setup-test setup-lint \
+SECONDS ?= 1800
+
+.PHONY: help all run test soak bench debug lint iso clean conformance host-tests setup-build setup-run setup-test setup-lint \
     model setup-model
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run          build, boot and stop at the monitor prompt (Ctrl-A X leaves)'
 	@echo 'make test         build and run every test; the last line is the verdict'
+	@echo 'make soak         storms and all scenarios for SECONDS=1800; prints seeds and totals'
 	@echo 'make bench        guest instructions of the hot paths, into build/bench.tsv'
 	@echo 'make debug        gdb on the kernel, stopped at its entry'
 	@echo 'make all          the kernel: build/tarn.elf'
@@ -62,6 +65,9 @@ run: all setup-run
 
 test: all setup-test host-tests
 	@tools/tarn prove $(ARGS)
+
+soak: all setup-test setup-model host-tests
+	@tools/tarn soak $(SECONDS) $(ARGS)
 
 bench: all setup-run
 	@tools/tarn bench $(ARGS)

@@ -84,7 +84,8 @@ class WordsTest(ErrorTest):
                       ('standard input is no terminal', 'run', '--cmdline', 'test=a prompt'))
 
     def test_help_of_every_command(self):
-        for command in ('run', 'test', 'prove', 'bench', 'debug', 'iso', 'soak-boots'):
+        for command in ('run', 'test', 'prove', 'bench', 'debug', 'iso', 'soak',
+                        'soak-boots'):
             with self.subTest(command):
                 done = self.tarn(command, '--help')
                 self.assertEqual(0, done.returncode)

@@ -20,6 +20,7 @@ ABOUT = """usage: tools/tarn COMMAND [OPTION...]
   bench        measures, prints a table, writes build/bench.tsv
   debug        boots to the kernel's entry with gdb attached
   iso          makes a bootable image, build/tarn.iso
+  soak         runs storms and all scenarios until SECONDS are over
   soak-boots   boots one scenario N times and reports flakes and times
 
 `tools/tarn COMMAND --help` has the options.
@@ -134,6 +135,26 @@ def _iso(argv):
 
 
 def _soak(argv):
+    parser = _parser('soak', 'Runs the model check, then in turns the storms, with a new seed each '
+                             'time, and the\nscenarios of the matrix, until the time is over (the '
+                             'last run ends behind it). Stops at\nthe first failure with the log '
+                             'and how to repeat it; Ctrl-C prints the totals so far.',
+                     False)
+    parser.add_argument('seconds', nargs='?', type=machine.seconds, metavar='SECONDS',
+                        default=1800.0, help='how long (1800)')
+    parser.add_argument('--cpus', type=machine.processors, metavar='N', default=4,
+                        help='processors of the machines that storm (4)')
+    parser.add_argument('--rounds', type=machine.rounds, metavar='N', default=8,
+                        help='how much of the quick suite each storm is (8)')
+    parser.add_argument('--seed', type=machine.seed, metavar='N',
+                        help='the first seed, the next ones follow it (a random one)')
+    parser.add_argument('--storms', action='store_true', help='only storms: no model, no matrix')
+    options = _options(parser, argv)
+    from tarnlib import endurance
+    return endurance.run(options.seconds, options, _kernel(options))
+
+
+def _soak_boots(argv):
     parser = _parser('soak-boots', 'Boots one scenario N times and reports flakes, and the time '
                                    "from the launcher's start to the first TAP line.", False)
     parser.add_argument('count', type=int, metavar='N')
@@ -147,7 +168,7 @@ def _soak(argv):
 
 
 COMMANDS = {'run': _run, 'test': _test, 'prove': _prove, 'bench': _bench, 'debug': _debug,
-            'iso': _iso, 'soak-boots': _soak}
+            'iso': _iso, 'soak': _soak, 'soak-boots': _soak_boots}
 
 
 def _open_streams():

@@ -73,6 +73,18 @@ def processors(text):
     return int(text)
 
 
+def seed(text):
+    if not re.fullmatch(r'[0-9]{1,9}', text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'`{text}` is no seed: write 1 to 999999999')
+    return int(text)
+
+
+def rounds(text):
+    if not re.fullmatch(r'[0-9]{1,4}', text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'`{text}` is no number of rounds: write 1 to 9999')
+    return int(text)
+
+
 def nodes(text):
     """`4` (that many equal nodes) or `SIZE[:CPU[-CPU]],...`: [(bytes or None, cpus or None)]."""
     if re.fullmatch(r'[0-9]', text) and int(text) > 0:

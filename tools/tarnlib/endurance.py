@@ -1,0 +1,145 @@
+"""`tarn soak SECONDS`: everything, over and over, until the time is over or something fails.
+
+First the model of the dispatcher (tests/model/check, where it is there). Then in turns a machine
+that runs the storms with a seed that no run had before, and scenarios of the matrix for as long as
+that took. The kernel's lines `# storm: switches N, waits N, ...` are added up.
+"""
+
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+
+from tarnlib import errors, guest, paths, scenario
+from tarnlib.errors import USAGE, TarnError
+
+PROGRAM = os.path.join(paths.ROOT, 'tools', 'tarn')
+MODEL = os.path.join(paths.ROOT, 'tests', 'model', 'check')
+STORMS = 'storm/*'
+TOTALS = re.compile(r'^# storm: ((?:[A-Za-z]+ \d+(?:, )?)+)$')
+MODES = ('checked', 'free')
+STORM_LIMIT = 900  # seconds: some take long on a busy machine with many processors
+
+
+class Failed(Exception):
+    """Something did not pass: what is printed about it, and the exit status."""
+
+    def __init__(self, lines, status):
+        super().__init__(lines[0])
+        self.lines = lines
+        self.status = status
+
+
+def _read_totals(line, totals):
+    match = TOTALS.match(line.rstrip('\r\n'))
+    for part in match.group(1).split(', ') if match else ():
+        word, number = part.rsplit(' ', 1)
+        totals[word] = totals.get(word, 0) + int(number)
+
+
+def _run(words, totals):
+    """Runs one command to its end; (exit status, its last line)."""
+    last = ''
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors='replace',
+                               preexec_fn=guest.preparation())
+    try:
+        for line in process.stdout:
+            _read_totals(line, totals)
+            last = line.strip() or last
+        return process.wait(), last
+    finally:
+        process.terminate()  # it ends its guest
+        process.wait()
+        process.stdout.close()
+
+
+def _keep_log(log):
+    """A copy of a failed run's log: the next run of the scenario would overwrite it."""
+    if not os.path.exists(log):
+        return '(no log)'
+    kept = paths.build('soak', os.path.basename(log))
+    shutil.copyfile(log, kept)
+    return paths.shown(kept)
+
+
+class Soak:
+    """One soak: what has been done so far, and the next thing to do."""
+
+    def __init__(self, cpus, rounds, seed, kernel):
+        self.cpus, self.rounds = cpus, rounds
+        self.seed = seed if seed is not None else random.SystemRandom().randrange(1, 900000000)
+        self.matrix = [one.name for one in scenario.read_all(kernel, paths.TABLE)]
+        self.first = scenario.choose(scenario.read_table(), [STORMS], kernel)[0].scenario.name
+        self.storms = self.scenarios = self.passes = 0
+        self.at = 0  # the next scenario of the matrix
+        self.totals = {}
+
+    def _check(self, words, log):
+        status, last = _run([sys.executable, PROGRAM, *words], self.totals)
+        if status:
+            raise Failed([f'soak: FAILED: {last}', f'soak: log: {_keep_log(log)}',
+                          f'soak: repeat: tools/tarn {shlex.join(words)}'], status)
+
+    def model(self):
+        if os.access(MODEL, os.X_OK):
+            print('model of the dispatcher', flush=True)
+            status, last = _run([MODEL], {})
+            if status:
+                raise Failed([f'soak: FAILED: {last}', 'soak: repeat: tests/model/check'], status)
+
+    def storm(self):
+        mode = MODES[self.storms % len(MODES)]
+        print(f'storm {self.storms + 1}: seed {self.seed}, {self.cpus} processors, {mode} mode',
+              flush=True)
+        line = f'seed={self.seed} storm-rounds={self.rounds} mode={mode}'
+        self._check(['test', STORMS, '--cpus', str(self.cpus), '--timeout', str(STORM_LIMIT),
+                     '--cmdline', line], paths.log(self.first))
+        self.storms += 1
+        self.seed += 1
+
+    def next_scenario(self):
+        name = self.matrix[self.at]
+        self._check(['test', name], paths.log(name))
+        self.scenarios += 1
+        self.at = (self.at + 1) % len(self.matrix)
+        self.passes += self.at == 0
+
+    def run(self, seconds, storms_only):
+        """Turns until the time is over, which does not count what the model takes."""
+        if not storms_only:
+            self.model()
+        began = time.monotonic()
+        while True:
+            before = time.monotonic()
+            self.storm()
+            after = time.monotonic()
+            while not storms_only and time.monotonic() < min(2 * after - before, began + seconds):
+                self.next_scenario()
+            if time.monotonic() >= began + seconds:
+                return
+
+    def report(self, seconds):
+        words = ', '.join(f'{word} {number}' for word, number in self.totals.items())
+        print(f'soak: {seconds:.0f} s, {self.storms} storms, {self.scenarios} of '
+              f'{len(self.matrix)} scenarios ({self.passes} times all)')
+        print(f'soak: totals: {words or "none"}', flush=True)
+
+
+def run(seconds, options, kernel):
+    began = time.monotonic()
+    if not any(test.name.startswith('storm/') for test in kernel.tests()):
+        raise TarnError('this kernel has no storms: build it with make all', USAGE)
+    soak = Soak(options.cpus, options.rounds, options.seed, kernel)
+    try:
+        soak.run(seconds, options.storms)
+        return errors.PASS
+    except Failed as failed:
+        print('\n'.join(failed.lines), flush=True)
+        return failed.status
+    finally:  # after Ctrl-C, too
+        soak.report(time.monotonic() - began)
