@@ -180,6 +180,11 @@ class MachineTest(LauncherTest):
         status = os.stat(self.path('disk/x.img'))
         self.assertEqual((256 << 20, 0), (status.st_size, status.st_blocks))
 
+    def test_devices(self):
+        words = self.words({'device': ['edu', 'virtio-rng', 'edu']})
+        self.assertIn('-device edu -device virtio-rng-pci-transitional,vectors=5 -device edu -ker',
+                      words)
+
     def test_bad_distance(self):
         with self.assertRaisesRegex(TarnError, 'two different'):
             Machine({'numa': machine.nodes('2'), 'distance': [(0, 2, 30)]})

@@ -52,7 +52,8 @@ class WordsTest(ErrorTest):
                       (f'`{ARABIC_THREE}M` is no size', 'run', '--mem', f'{ARABIC_THREE}M'),
                       ('`99999999999999G` is no size', 'run', '--mem', '99999999999999G'),
                       ('no time limit', 'run', '--timeout', '-1'),
-                      ('no time limit', 'run', '--timeout', 'nan'))
+                      ('no time limit', 'run', '--timeout', 'nan'),
+                      ("invalid choice: 'ne2000'", 'run', '--device', 'ne2000'))
 
     def test_files(self):
         self.all_fail(2, ('no such image', 'run', '--disk', 'none.img'),

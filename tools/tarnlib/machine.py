@@ -12,9 +12,10 @@ from tarnlib.errors import USAGE, TarnError
 
 UNITS = {'': 1 << 20, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30}
 DEFAULTS = {'cpus': 1, 'sockets': None, 'mem': 64 << 20, 'numa': None, 'distance': (),
-            'disk': None, 'accel': 'tcg', 'icount': False, 'cpu': 'max', 'kernel': None,
+            'disk': None, 'device': (), 'accel': 'tcg', 'icount': False, 'cpu': 'max', 'kernel': None,
             'iso': None, 'uefi': False, 'cmdline': '', 'timeout': None}
 DISTANCE_SELF, DISTANCE_OTHER = 10, 20
+DEVICES = ('edu', 'virtio-rng')
 FLAGS_WITH_FILE = ('--iso', '--kernel')
 LONGEST_LINE = 4000  # QEMU 7.2 overwrites its own records with 8000 characters, GRUB hangs at 20000
 ISO_MARK = (0x8001, b'CD001')  # where ISO 9660 has its name
@@ -124,6 +125,9 @@ def add_options(parser):
            help='distance of two nodes (20); may be given more than once')
     option('--disk', type=size_or_file, metavar='SIZE|FILE',
            help='a virtio-blk disk: an empty one of that size, or the image FILE')
+    option('--device', choices=DEVICES, action='append',
+           help="a PCI device of QEMU's, for the tests of interrupts: edu has a line and one "
+                'message (MSI), virtio-rng five messages (MSI-X); may be given more than once')
     option('--accel', choices=('tcg', 'kvm', 'auto'),
            help='tcg (the default), kvm, or auto: kvm where it works')
     option('--icount', action='store_true',

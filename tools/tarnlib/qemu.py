@@ -11,6 +11,8 @@ GRUB_MEMORY = 2 << 20  # what GRUB needs besides the kernel: measured, 1 MB less
 # SATA bus stays for GRUB, which boots from its CD.
 BOARD = 'q35,usb=off,smbus=off,vmport=off'
 EXIT_DEVICE = 'isa-debug-exit,iobase=0xf4,iosize=0x04'
+# What --device's names mean. The virtio device's port interface is the one that is small to drive.
+DEVICE_WORDS = {'edu': 'edu', 'virtio-rng': 'virtio-rng-pci-transitional,vectors=5'}
 # Where distributions put a UEFI image that holds code and variables, or the code alone.
 UEFI_IMAGES = ('/usr/share/ovmf/OVMF.fd', '/usr/share/edk2/x64/OVMF.4m.fd',
                '/usr/share/edk2/x64/OVMF.fd', '/usr/share/edk2-ovmf/x64/OVMF.fd',
@@ -95,6 +97,13 @@ def _disk(machine, name):
             '-device', 'virtio-blk-pci,drive=disk']
 
 
+def _devices(machine):
+    words = []
+    for name in machine.device:
+        words += ['-device', DEVICE_WORDS[name]]
+    return words
+
+
 def _boot(machine):
     if not machine.grub:
         return ['-kernel', kernel(machine)] + (
@@ -118,4 +127,4 @@ def command(machine, name, serial):
         words += _nodes(machine)
     if machine.disk:
         words += _disk(machine, name)
-    return words + _boot(machine)
+    return words + _devices(machine) + _boot(machine)
