@@ -17,6 +17,16 @@ static inline VOID HalpOut32(USHORT Port, ULONG Value)
 {
     __asm__ volatile("outl %0, %1" : : "a"(Value), "Nd"(Port));
 }
+static inline VOID HalpOut16(USHORT Port, USHORT Value)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(Value), "Nd"(Port));
+}
+static inline ULONG HalpIn32(USHORT Port)
+{
+    ULONG Value;
+    __asm__ volatile("inl %1, %0" : "=a"(Value) : "Nd"(Port));
+    return Value;
+}
 static inline UCHAR HalpIn8(USHORT Port)
 {
     UCHAR Value;
@@ -108,6 +118,18 @@ BOOLEAN HalpIsLineMasked(ULONG Line);
 /* For the hardware layer's own devices: to this processor; nobody else gets the line. */
 VOID HalpRouteIsaInterrupt(ULONG IsaLine, UCHAR Vector);
 BOOLEAN HalpIsLineOurs(ULONG Line);
+
+/* ---- PCI configuration space (pci.c); any IRQL ----------------------------------------------- */
+
+/* A function of a device in a slot of a bus, as the two routines below take it. */
+#define HAL_PCI_FUNCTION(Bus, Slot, Number) ((ULONG)(Bus) << 16 | (Slot) << 11 | (Number) << 8)
+/* Registers 0 to 255: four bytes at a multiple of four; two bytes at a multiple of two. */
+ULONG HalpReadPci(ULONG Function, ULONG Register);
+VOID HalpWritePci(ULONG Function, ULONG Register, ULONG Value);
+VOID HalpWritePci16(ULONG Function, ULONG Register, USHORT Value);
+/* Calls Found for each function of each device, those behind bridges included. */
+typedef VOID HAL_PCI_FOUND(ULONG Function, PVOID Context);
+VOID HalpForEachPciFunction(HAL_PCI_FOUND *Found, PVOID Context);
 
 /* ---- starting other processors (startup.c); boot only ---------------------------------------- */
 

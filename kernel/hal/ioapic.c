@@ -82,9 +82,13 @@ BOOLEAN HalpIsLineLevel(ULONG Line)
     return HalpWiring(Line).Level;
 }
 
+/* With its trigger mode: a masked level is remembered, a masked edge is not. */
 VOID HalpMaskLine(ULONG Line)
 {
-    HalpWriteIoApic(IO_APIC_REDIRECTION + 2 * Line, REDIRECT_MASKED);
+    HAL_ISA_LINE Wiring = HalpWiring(Line);
+    HalpWriteIoApic(IO_APIC_REDIRECTION + 2 * Line, REDIRECT_MASKED |
+                                                        (Wiring.ActiveLow ? REDIRECT_LOW : 0) |
+                                                        (Wiring.Level ? REDIRECT_LEVEL : 0));
 }
 
 BOOLEAN HalpIsLineMasked(ULONG Line)

@@ -24,6 +24,7 @@ struct _KINTERRUPT {
     PKMESSAGE_SERVICE_ROUTINE MessageRoutine; /* instead, unless NULL */
     PVOID ServiceContext;
     ULONG MessageId;
+    PVOID Device; /* executive/io's, unless NULL: whose message it is */
     KSPIN_LOCK SpinLock;
     PKSPIN_LOCK ActualLock; /* that one or the driver's */
     KAFFINITY Affinity;
