@@ -8,6 +8,7 @@
  */
 #include "boot/boot.h"
 #include "executive/ex/ex.h"
+#include "executive/io/io.h"
 #include "executive/ps/ps.h"
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -99,6 +100,7 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     ObInitialize();
     PspInitializeThreads();
     ExpInitializeEvents();
+    IopInitialize();
     ExpInitializeWorkers();
     KiRunHouse();
 }
