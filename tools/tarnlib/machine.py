@@ -12,8 +12,8 @@ from tarnlib.errors import USAGE, TarnError
 
 UNITS = {'': 1 << 20, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30}
 DEFAULTS = {'cpus': 1, 'sockets': None, 'mem': 64 << 20, 'numa': None, 'distance': (),
-            'disk': None, 'device': (), 'accel': 'tcg', 'icount': False, 'cpu': 'max', 'kernel': None,
-            'iso': None, 'uefi': False, 'cmdline': '', 'timeout': None}
+            'disk': None, 'device': (), 'accel': 'tcg', 'icount': False, 'cpu': 'max',
+            'kernel': None, 'iso': None, 'uefi': False, 'cmdline': '', 'timeout': None}
 DISTANCE_SELF, DISTANCE_OTHER = 10, 20
 DEVICES = ('edu', 'virtio-rng')
 FLAGS_WITH_FILE = ('--iso', '--kernel')
