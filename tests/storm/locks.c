@@ -5,22 +5,7 @@
  * two were ever inside at once, additions would get lost; if somebody else saw the numbers between
  * the two steps, they would differ.
  */
-#include "tests/storm/storm.h"
-
-#define OPERATIONS 4000
-#define HANDOVERS  400 /* each waits until the host runs that very processor */
-
-/* What an owner keeps from taking the lock to giving it back. */
-typedef struct _HOLD {
-    KIRQL OldIrql;
-    KLOCK_QUEUE_HANDLE Handle;
-} HOLD, *PHOLD;
-
-typedef VOID LOCK_ROUTINE(PHOLD Hold);
-typedef struct _LOCK_KIND {
-    LOCK_ROUTINE *Take, *GiveBack;
-    LOCK_ROUTINE *TakeShared, *GiveBackShared; /* NULL without */
-} LOCK_KIND;
+#include "tests/storm/locks.h"
 
 static union {
     KSPIN_LOCK Spin;
@@ -36,7 +21,7 @@ static struct {
     volatile ULONG64 Added;         /* what they must come to */
 } Guarded;
 
-static VOID ChangeGuarded(PSTORM_THREAD Me)
+VOID StormChange(PSTORM_THREAD Me)
 {
     STORM_CHECK(Guarded.First == Guarded.Second);
     Guarded.First = Guarded.First + 1;
@@ -45,7 +30,7 @@ static VOID ChangeGuarded(PSTORM_THREAD Me)
     StormCount(&Guarded.Added);
 }
 
-static VOID ReadGuarded(PSTORM_THREAD Me)
+VOID StormRead(PSTORM_THREAD Me)
 {
     ULONG64 First = Guarded.First;
     StormPause(Me);
@@ -53,25 +38,25 @@ static VOID ReadGuarded(PSTORM_THREAD Me)
     STORM_CHECK(Guarded.First == First);
 }
 
-static VOID UseLock(PSTORM_THREAD Me)
+VOID StormUseLock(PSTORM_THREAD Me)
 {
     const LOCK_KIND *Kind = Guarded.Kind;
     HOLD Hold;
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
         if (Kind->TakeShared != NULL && StormRandom(Me, 4) != 0) {
             Kind->TakeShared(&Hold);
-            ReadGuarded(Me);
+            StormRead(Me);
             Kind->GiveBackShared(&Hold);
         } else {
             Kind->Take(&Hold);
-            ChangeGuarded(Me);
+            StormChange(Me);
             Kind->GiveBack(&Hold);
         }
         StormPause(Me);
     }
 }
 
-static VOID Torture(const LOCK_KIND *Kind, STORM_ROUTINE *Routine, ULONG Operations)
+VOID StormTorture(const LOCK_KIND *Kind, STORM_ROUTINE *Routine, ULONG Operations)
 {
     Guarded.Kind = Kind;
     Guarded.First = Guarded.Second = Guarded.Added = 0;
@@ -97,7 +82,7 @@ static const LOCK_KIND SpinKind = {TakeSpin, GiveBackSpin, NULL, NULL};
 STORM(LockSpin, "storm/locks/a-spin-lock-has-one-owner", "SPIN-1")
 {
     KeInitializeSpinLock(&Lock.Spin);
-    Torture(&SpinKind, UseLock, OPERATIONS);
+    StormTorture(&SpinKind, StormUseLock, OPERATIONS);
 }
 
 /* Mostly by trying, at DISPATCH_LEVEL. */
@@ -124,7 +109,7 @@ static const LOCK_KIND TriedKind = {TrySpin, GiveBackTried, NULL, NULL};
 STORM(LockTry, "storm/locks/trying-takes-a-spin-lock-or-leaves-it", "SPIN-1")
 {
     KeInitializeSpinLock(&Lock.Spin);
-    Torture(&TriedKind, UseLock, OPERATIONS);
+    StormTorture(&TriedKind, StormUseLock, OPERATIONS);
 }
 
 static VOID TakeQueued(PHOLD Hold)
@@ -142,7 +127,7 @@ static const LOCK_KIND QueuedKind = {TakeQueued, GiveBackQueued, NULL, NULL};
 STORM(LockQueued, "storm/locks/a-queued-spin-lock-is-handed-on", "SPIN-4")
 {
     KeInitializeSpinLock(&Lock.Spin);
-    Torture(&QueuedKind, UseLock, HANDOVERS);
+    StormTorture(&QueuedKind, StormUseLock, HANDOVERS);
     STORM_CHECK(Lock.Spin == 0);
 }
 
@@ -174,7 +159,7 @@ static const LOCK_KIND ReaderWriterKind = {TakeExclusive, GiveBackExclusive, Tak
 STORM(LockReaders, "storm/locks/readers-never-see-half-of-a-write", "RWSL-1")
 {
     Lock.ReaderWriter = 0;
-    Torture(&ReaderWriterKind, UseLock, OPERATIONS);
+    StormTorture(&ReaderWriterKind, StormUseLock, OPERATIONS);
     STORM_CHECK(Lock.ReaderWriter == 0);
 }
 
@@ -183,9 +168,9 @@ static VOID ConvertOften(PSTORM_THREAD Me)
 {
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
         KIRQL OldIrql = ExAcquireSpinLockShared(&Lock.ReaderWriter);
-        ReadGuarded(Me);
+        StormRead(Me);
         if (ExTryConvertSharedSpinLockExclusive(&Lock.ReaderWriter)) {
-            ChangeGuarded(Me);
+            StormChange(Me);
             ExReleaseSpinLockExclusive(&Lock.ReaderWriter, OldIrql);
         } else {
             ExReleaseSpinLockShared(&Lock.ReaderWriter, OldIrql);
@@ -197,7 +182,7 @@ static VOID ConvertOften(PSTORM_THREAD Me)
 STORM(LockConvert, "storm/locks/a-reader-becomes-the-only-one", "RWSL-1")
 {
     Lock.ReaderWriter = 0;
-    Torture(&ReaderWriterKind, ConvertOften, OPERATIONS);
+    StormTorture(&ReaderWriterKind, ConvertOften, OPERATIONS);
     STORM_CHECK(Lock.ReaderWriter == 0);
     STORM_CHECK(Guarded.Added != 0);
 }
@@ -221,7 +206,7 @@ static const LOCK_KIND MutexKind = {TakeMutex, GiveBackMutex, NULL, NULL};
 STORM(LockMutex, "storm/locks/a-mutex-has-one-owner", "MUTX-1")
 {
     KeInitializeMutex(&Lock.Mutex, 0);
-    Torture(&MutexKind, UseLock, OPERATIONS);
+    StormTorture(&MutexKind, StormUseLock, OPERATIONS);
     STORM_CHECK(KeReadStateMutex(&Lock.Mutex) == 1);
 }
 
@@ -233,7 +218,7 @@ static VOID TakeMutexOften(PSTORM_THREAD Me)
         for (ULONG Taken = 0; Taken < Depth; Taken++) {
             StormWait(&Lock.Mutex);
         }
-        ChangeGuarded(Me);
+        StormChange(Me);
         for (ULONG Taken = Depth; Taken > 0; Taken--) {
             STORM_CHECK(KeReleaseMutex(&Lock.Mutex, FALSE) == 1 - (LONG)Taken);
         }
@@ -243,7 +228,7 @@ static VOID TakeMutexOften(PSTORM_THREAD Me)
 STORM(LockRecursion, "storm/locks/a-mutex-is-free-behind-the-last-release", "MUTX-1")
 {
     KeInitializeMutex(&Lock.Mutex, 0);
-    Torture(&MutexKind, TakeMutexOften, OPERATIONS);
+    StormTorture(&MutexKind, TakeMutexOften, OPERATIONS);
     STORM_CHECK(KeReadStateMutex(&Lock.Mutex) == 1);
 }
 
@@ -264,7 +249,7 @@ static const LOCK_KIND EventKind = {TakeEvent, GiveBackEvent, NULL, NULL};
 STORM(LockEvent, "storm/locks/a-set-event-lets-one-through", "WAIT-1")
 {
     KeInitializeEvent(&Lock.Event, SynchronizationEvent, TRUE);
-    Torture(&EventKind, UseLock, OPERATIONS);
+    StormTorture(&EventKind, StormUseLock, OPERATIONS);
     STORM_CHECK(KeReadStateEvent(&Lock.Event) == 1);
 }
 
@@ -297,7 +282,7 @@ static VOID UseLockBesideDpcs(PSTORM_THREAD Me)
     KeSetImportanceDpc(Dpc, MediumHighImportance);
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
         TakeSpin(&Hold);
-        ChangeGuarded(Me);
+        StormChange(Me);
         if (KeInsertQueueDpc(Dpc, NULL, NULL)) { /* here it has to wait for the lock's end */
             StormCount(&Rivals[Me->Number].Queued);
         }
@@ -310,7 +295,7 @@ STORM(LockDpc, "storm/locks/a-spin-lock-keeps-dpcs-out", "SPIN-1")
 {
     RtlZeroMemory(Rivals, sizeof(Rivals));
     KeInitializeSpinLock(&Lock.Spin);
-    Torture(&SpinKind, UseLockBesideDpcs, OPERATIONS);
+    StormTorture(&SpinKind, UseLockBesideDpcs, OPERATIONS);
     KeFlushQueuedDpcs();
     for (ULONG i = 0; i < STORM_MAX_THREADS; i++) {
         STORM_CHECK(Rivals[i].Ran == Rivals[i].Queued);
