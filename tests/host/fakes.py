@@ -4,6 +4,7 @@ that is a shell script.
 
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -152,11 +153,19 @@ class LauncherTest(unittest.TestCase):
         return list(words)
 
     def start(self, *words):
-        """Starts tools/tarn as a user does; the Popen."""
+        """Starts tools/tarn as a user does; the Popen. Under nohup or in the background of a shell
+        the tests have signals ignored, and it would go on ignoring them."""
+        prepare = guest.preparation()
+
+        def as_a_user():
+            for number in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            if prepare:
+                prepare()
         process = subprocess.Popen([sys.executable, PROGRAM, *self.complete(words)],
                                    env=self.environment, stdin=subprocess.DEVNULL, text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   preexec_fn=guest.preparation())
+                                   preexec_fn=as_a_user)
         for last in (process.stderr.close, process.stdout.close, process.wait, process.kill):
             self.addCleanup(last)
         return process

@@ -11,6 +11,7 @@
  *   READY-2  an idle processor has an empty queue: assertion at each release
  *   READY-3  who should switch has been asked to: assertion at each release
  *   READY-5  no thread runs whose registers are not saved: assertion at each switch
+ *   READY-6  who runs nothing is known to be idle, or was asked to look: assertion at each release
  *   WAIT-1   no signal falls between the look and the wait: all threads end
  *   DPC-7    no processor halts with DPCs queued: all threads end
  *
@@ -75,6 +76,8 @@ inline unlock_dispatcher()
         assert(!IS_IDLE(1) || (SEEN(READY(1)) == 0 && SEEN(CURRENT(1)) == 0));
         assert(!SHOULD(0) || (me == 0 && in_dpc) || WAS_ASKED(0)); /* READY-3 */
         assert(!SHOULD(1) || (me == 1 && in_dpc) || WAS_ASKED(1));
+        assert(SEEN(CURRENT(0)) != 0 || IS_IDLE(0) || SEEN(RESCHEDULE(0))); /* READY-6 */
+        assert(SEEN(CURRENT(1)) != 0 || IS_IDLE(1) || SEEN(RESCHEDULE(1)));
         owners--
     }
     store(LOCK, 0)
@@ -153,7 +156,11 @@ inline preempt_thread()
     load(x, READY(me));
     load(old, CURRENT(me));
     if
+#ifdef STAYS_AWAKE
     :: BEST(x) > old ->
+#else
+    :: BEST(x) > old || old == 0 ->
+#endif
         if :: old != 0 -> ready_thread(old) :: else fi;
         swap_thread()
     :: else
