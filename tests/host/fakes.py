@@ -26,6 +26,17 @@ LONG = 120.0  # seconds; what takes longer on a busy machine hangs
 LIMITS = ('0.4', '2', '10', '60')
 
 
+def as_a_user(prepare=None):
+    """What a child does before exec, with Prepare: it lets no signal be ignored. Under nohup or in
+    the background of a shell the tests have some ignored, and it would go on so."""
+    def undo():
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        if prepare:
+            prepare()
+    return undo
+
+
 class Done(NamedTuple):
     """A command that has ended."""
     returncode: int
@@ -153,19 +164,11 @@ class LauncherTest(unittest.TestCase):
         return list(words)
 
     def start(self, *words):
-        """Starts tools/tarn as a user does; the Popen. Under nohup or in the background of a shell
-        the tests have signals ignored, and it would go on ignoring them."""
-        prepare = guest.preparation()
-
-        def as_a_user():
-            for number in (signal.SIGINT, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
-            if prepare:
-                prepare()
+        """Starts tools/tarn as a user does; the Popen."""
         process = subprocess.Popen([sys.executable, PROGRAM, *self.complete(words)],
                                    env=self.environment, stdin=subprocess.DEVNULL, text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   preexec_fn=as_a_user)
+                                   preexec_fn=as_a_user(guest.preparation()))
         for last in (process.stderr.close, process.stdout.close, process.wait, process.kill):
             self.addCleanup(last)
         return process

@@ -8,7 +8,7 @@ import sys
 import termios
 import unittest
 
-from fakes import LONG, PROGRAM, LauncherTest
+from fakes import LONG, PROGRAM, LauncherTest, as_a_user
 
 # The fake QEMU keeps the log as the real one does, and leaves the terminal raw, as one that is
 # killed does.
@@ -25,7 +25,7 @@ class TerminalTest(LauncherTest):
         flags = os.get_blocking(slave)
         process = subprocess.Popen([sys.executable, PROGRAM, 'run', *words], stdin=slave,
                                    stdout=slave, stderr=slave, env=self.environment,
-                                   start_new_session=True)
+                                   start_new_session=True, preexec_fn=as_a_user())
         if during:
             during(process)
         status = process.wait(LONG)
