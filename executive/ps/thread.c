@@ -14,6 +14,7 @@
  *   PS-4  A thread of PsCreateSystemThread begins in a critical region. At its end it leaves that,
  *         if it is still in one: normal kernel APCs that waited for it come then.
  *   PS-5  Every thread but the idle ones is an object, and has an id that no other one has had.
+ *   PS-6  A thread that has begun to end has at least the reaper's priority.
  */
 #include "executive/ps/ps.h"
 #include "kernel/rtl/section.h"
@@ -22,6 +23,7 @@
 #define TAG_THREAD      'erhT'      /* Thre */
 #define SYSTEM_ID       ((HANDLE)4) /* the one process's */
 #define ID_UNIT         4           /* ids are multiples of 4, as handles are */
+#define LAST_PRIORITY   15          /* the reaper's own */
 #define NOT_FOR_THREADS (OBJ_PERMANENT | OBJ_EXCLUSIVE | OBJ_OPENIF)
 
 static POBJECT_TYPE PspThreadType;
@@ -75,6 +77,19 @@ static VOID NTAPI PspReap(PVOID Parameter)
     }
 }
 
+/*
+ * PS-6. The reaper waits for each thread that it was given, one after the other: one that does not
+ * get the processor any more would hold up all that ended behind it.
+ */
+static VOID PspHurry(PKTHREAD Thread)
+{
+    ULONG64 Flags = KiLockDispatcher();
+    if (Thread->Priority < LAST_PRIORITY) {
+        KiSetPriority(Thread, LAST_PRIORITY);
+    }
+    KiExitDispatcher(Flags);
+}
+
 static VOID PspGiveToReaper(PETHREAD Thread)
 {
     static WORK_QUEUE_ITEM Item = {{NULL, NULL}, PspReap, NULL};
@@ -94,6 +109,7 @@ static DECLSPEC_NORETURN VOID PspExitThread(PETHREAD Thread, NTSTATUS ExitStatus
     if (Thread->InCriticalRegion && Thread->Tcb.KernelApcDisable < 0) {
         KiLeaveCriticalRegion(&Thread->Tcb, 1);
     }
+    PspHurry(&Thread->Tcb);
     PspGiveToReaper(Thread);
     KiTerminateThread();
 }

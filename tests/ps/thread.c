@@ -49,6 +49,54 @@ static VOID WaitForReaper(LONG64 Count)
     }
 }
 
+/* ---- the reaper ------------------------------------------------------------------------------ */
+
+#define MANY_TURNS 20000000
+
+static KEVENT Ending;
+static KAPC LastApc;
+
+/* Runs while its thread ends, when the reaper waits for that already. */
+static VOID NTAPI WakeTheTest(PKAPC Apc)
+{
+    UNREFERENCED_PARAMETER(Apc);
+    KeSetEvent(&Ending, IO_NO_INCREMENT, FALSE);
+}
+
+static VOID NTAPI NeverRuns(PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    UNREFERENCED_PARAMETER(Context);
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+}
+
+static VOID NTAPI EndSlowly(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    KeInitializeApc(&LastApc, KeGetCurrentThread(), OriginalApcEnvironment, NULL, WakeTheTest,
+                    NeverRuns, UserMode, NULL);
+    KeInsertQueueApc(&LastApc, NULL, NULL, IO_NO_INCREMENT);
+}
+
+TEST(PsHurries, "ps/a-slow-end-holds-up-nobody-elses", "PS-6")
+{
+    PETHREAD Slow;
+    LONG64 Before = ThreadCount();
+    KeInitializeEvent(&Ending, SynchronizationEvent, FALSE);
+    REQUIRE(NT_SUCCESS(PspCreateThread(EndSlowly, NULL, LOW_PRIORITY + 1, &Slow)));
+    KeWaitForSingleObject(&Ending, Executive, KernelMode, FALSE, NULL);
+    /* From here on this thread does not wait, so that nothing below its priority runs. */
+    ObDereferenceObject(Start(CountAndReturn, (PVOID)1));
+    for (ULONG i = 0; i < MANY_TURNS && ThreadCount() > Before + 1; i++) {
+        YieldProcessor();
+    }
+    CHECK_LE(ThreadCount(), Before + 1);
+    Join(Slow);
+    WaitForReaper(Before);
+}
+
+/* ---- ends ------------------------------------------------------------------------------------ */
+
 TEST(PsReturns, "ps/a-routine-that-returns-ends-its-thread", "PS-2")
 {
     Ran = 0;
