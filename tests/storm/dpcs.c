@@ -98,32 +98,43 @@ STORM(DpcHere, "storm/dpcs/the-same-where-the-queue-is-the-callers", "DPC-6")
 
 /* ---- one object that everybody wants --------------------------------------------------------- */
 
-static VOID FightForOne(PSTORM_THREAD Me)
+/*
+ * Even threads queue an object where they run, which drains it at once; the next thread, on another
+ * processor, takes it away as often as it can: what it has just seen in a queue is often gone when
+ * it gets the queue's lock.
+ */
+static volatile ULONG Finished[OBJECTS / 2];
+
+static VOID QueueOrTake(PSTORM_THREAD Me)
 {
+    ULONG Index = Me->Number / 2;
+    PKDPC Dpc = &Shared[Index].Dpc;
     ULONG_PTR Where = KI_MAX_PROCESSORS;
-    for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
-        if (Me->Number % 2 == 0) {
-            if (KeInsertQueueDpc(&Shared[0].Dpc, (PVOID)Where, (PVOID)~Where)) {
-                StormCount(&Shared[0].Inserted);
-            }
-        } else if (KeRemoveQueueDpc(&Shared[0].Dpc)) {
-            StormCount(&Shared[0].Removed);
+    KeSetSystemAffinityThreadEx(1ULL << Me->Number % KeNumberProcessors);
+    for (ULONG i = 0; Me->Number % 2 == 0 && i < Me->Rounds && StormGoesOn(); i++) {
+        if (KeInsertQueueDpc(Dpc, (PVOID)Where, (PVOID)~Where)) {
+            StormCount(&Shared[Index].Inserted);
         }
-        StormPause(Me);
     }
+    while (Me->Number % 2 != 0 && !Finished[Index] && StormGoesOn()) {
+        if (KeRemoveQueueDpc(Dpc)) {
+            StormCount(&Shared[Index].Removed);
+        }
+    }
+    __atomic_store_n(&Finished[Index], 1, __ATOMIC_RELEASE);
 }
 
-/* Each round on another processor's queue. */
 STORM(DpcRemoval, "storm/dpcs/a-removal-takes-what-is-queued-or-nothing", "DPC-6")
 {
-    ULONG Rounds = StormEach(12000);
+    ULONG Threads = (KeNumberProcessors + 1) / 2 * 2;
     InitializeShared(FALSE);
-    KeSetImportanceDpc(&Shared[0].Dpc, MediumHighImportance); /* drained at once: the race */
-    for (ULONG i = 0; i < KeNumberProcessors && i < 4 && StormGoesOn(); i++) {
-        KeSetTargetProcessorDpc(&Shared[0].Dpc, (CCHAR)(KeNumberProcessors - 1 - i));
-        StormRun(StormThreads(), FightForOne, Rounds);
-        KeFlushQueuedDpcs();
+    for (ULONG i = 0; i < ARRAYSIZE(Finished); i++) {
+        Finished[i] = 0;
     }
+    for (ULONG i = 0; i < OBJECTS; i++) {
+        KeSetImportanceDpc(&Shared[i].Dpc, MediumHighImportance);
+    }
+    StormRun(Threads < OBJECTS ? Threads : OBJECTS, QueueOrTake, StormEach(60000));
     CheckShared();
 }
 

@@ -127,6 +127,8 @@ STORM(ThreadMoved, "storm/threads/a-thread-runs-where-others-want-it", "THRD-4")
 
 /* ---- beginning and ending -------------------------------------------------------------------- */
 
+#define MOST_CHILDREN 200 /* at a time: one reaper has to keep up with all processors */
+
 static volatile ULONG64 Lived;
 
 static VOID NTAPI Live(PVOID Context)
@@ -135,10 +137,22 @@ static VOID NTAPI Live(PVOID Context)
     StormCount(&Lived);
 }
 
+/*
+ * Until fewer threads than Most are there; those that have ended are there until the reaper came.
+ */
+static VOID AwaitReaper(LONG64 Most)
+{
+    LARGE_INTEGER Tick = {.QuadPart = -1};
+    while ((*PsThreadType)->Objects > Most && StormGoesOn()) {
+        KeDelayExecutionThread(KernelMode, FALSE, &Tick);
+    }
+}
+
 static VOID MakeThreads(PSTORM_THREAD Me)
 {
     PETHREAD Child;
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
+        AwaitReaper(MOST_CHILDREN);
         NTSTATUS Status = PspCreateThread(Live, NULL, (KPRIORITY)(7 + StormRandom(Me, 4)), &Child);
         STORM_CHECK(NT_SUCCESS(Status));
         if (NT_SUCCESS(Status)) {
@@ -157,10 +171,7 @@ STORM(ThreadLives, "storm/threads/each-that-begins-ends-and-is-taken-back", "PS-
     Lived = 0;
     PspSetProcessAffinity(KeQueryActiveProcessors());
     StormRun(StormThreads(), MakeThreads, Rounds);
-    while ((*PsThreadType)->Objects != Before && StormGoesOn()) {
-        LARGE_INTEGER Tick = {.QuadPart = -1};
-        KeDelayExecutionThread(KernelMode, FALSE, &Tick);
-    }
+    AwaitReaper(Before);
     PspSetProcessAffinity(TEST_PROCESSORS);
     STORM_CHECK(Lived == (ULONG64)StormThreads() * Rounds);
 }
