@@ -117,14 +117,10 @@ static DECLSPEC_NORETURN __attribute__((cold)) VOID ObpBadReference(POBJECT_HEAD
     KeBugCheckEx(REFERENCE_BY_POINTER, (ULONG_PTR)Header->Type, (ULONG_PTR)ObpBody(Header), 0, 0);
 }
 
-static LONG_PTR ObpDereference(PVOID Object, BOOLEAN Defer)
+/* The pointer count has fallen to Left, which is not positive. */
+static __attribute__((noinline, cold)) VOID ObpLoseObject(POBJECT_HEADER Header, LONG64 Left,
+                                                          BOOLEAN Defer)
 {
-    POBJECT_HEADER Header = ObpHeader(Object);
-    KiRequireIrql(DISPATCH_LEVEL);
-    LONG64 Left = __atomic_sub_fetch(&Header->PointerCount, 1, __ATOMIC_ACQ_REL);
-    if (Left > 0) {
-        return Left;
-    }
     if (Left < 0 || Header->HandleCount != 0) {
         ObpBadReference(Header);
     }
@@ -132,6 +128,16 @@ static LONG_PTR ObpDereference(PVOID Object, BOOLEAN Defer)
         ObpDeferDelete(Header);
     } else {
         ObpDeleteObject(Header);
+    }
+}
+
+static inline LONG_PTR ObpDereference(PVOID Object, BOOLEAN Defer)
+{
+    POBJECT_HEADER Header = ObpHeader(Object);
+    KiRequireIrql(DISPATCH_LEVEL);
+    LONG64 Left = __atomic_sub_fetch(&Header->PointerCount, 1, __ATOMIC_ACQ_REL);
+    if (Left <= 0) {
+        ObpLoseObject(Header, Left, Defer);
     }
     return Left;
 }
