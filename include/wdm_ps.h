@@ -46,6 +46,12 @@ NTSTATUS NTAPI PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess,
 HANDLE NTAPI PsGetThreadId(PETHREAD Thread);
 HANDLE NTAPI PsGetCurrentThreadId(VOID);
 
+/*
+ * The thread with an id, with a reference; STATUS_INVALID_PARAMETER when there is none, or it has
+ * ended. (The boot thread is not found.) <= APC_LEVEL. DDI ntifs PsLookupThreadByThreadId.
+ */
+NTSTATUS NTAPI PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread);
+
 /* The running thread, as the pointer that object routines take. Any IRQL. DDI ntddk. */
 FORCEINLINE PETHREAD PsGetCurrentThread(VOID)
 {

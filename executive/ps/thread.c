@@ -267,6 +267,28 @@ INIT VOID PspInitializeThreads(VOID)
 
 /* ---- ids ------------------------------------------------------------------------------------- */
 
+/*
+ * A thread that nobody keeps leaves the list before its last reference goes, and under the lock:
+ * what is in the list has one.
+ */
+NTSTATUS NTAPI PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread)
+{
+    PETHREAD Found = NULL;
+    KiRequireIrql(APC_LEVEL);
+    KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&PspLock);
+    for (PLIST_ENTRY Entry = PspThreads.Flink; Entry != &PspThreads; Entry = Entry->Flink) {
+        PETHREAD Candidate = CONTAINING_RECORD(Entry, ETHREAD, ThreadListEntry);
+        Found = Candidate->UniqueThread == ThreadId ? Candidate : Found;
+    }
+    if (Found != NULL) {
+        ObfReferenceObject(Found);
+    }
+    KeReleaseSpinLock(&PspLock, OldIrql);
+    *Thread = Found;
+    return Found != NULL ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+EXPORT(PsLookupThreadByThreadId);
+
 HANDLE NTAPI PsGetThreadId(PETHREAD Thread)
 {
     return Thread->Tcb.Priority == KI_IDLE_PRIORITY ? NULL : Thread->UniqueThread;

@@ -163,6 +163,7 @@ static VOID EndWithApc(PVOID Context)
     KeSetEvent(&Go, IO_NO_INCREMENT, FALSE);
     ZwWaitForSingleObject(Handle, FALSE, NULL);
     CHECK_EQ(ApcsRun, 1);
+    CHECK_EQ(Thread->Tcb.KernelApcDisable, 0);
     ZwClose(Handle);
     ObDereferenceObject(Thread);
 }
@@ -223,6 +224,31 @@ TEST(CreateClosed, "ps/create/a-closed-handle-does-not-end-its-thread", "PS-1")
     KeSetEvent(&Go, IO_NO_INCREMENT, FALSE);
     AwaitThreads(Threads);
     CHECK_EQ(ThreadCount(), Threads);
+}
+
+TEST(LookupThread, "ps/lookup/by-id-while-it-lives", "DDI ntifs PsLookupThreadByThreadId")
+{
+    HANDLE Handle;
+    CLIENT_ID Id;
+    PETHREAD Thread, None;
+    KIRQL OldIrql;
+    LONG64 Threads = ThreadCount();
+    KeInitializeEvent(&Go, NotificationEvent, FALSE);
+    REQUIRE(NT_SUCCESS(
+        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, &Id, Linger, NULL)));
+    PETHREAD Same = Reference(Handle);
+    ZwClose(Handle);
+    KeRaiseIrql(APC_LEVEL, &OldIrql);
+    CHECK_STATUS(PsLookupThreadByThreadId(Id.UniqueThread, &Thread), STATUS_SUCCESS);
+    KeLowerIrql(OldIrql);
+    CHECK_EQ(Thread, Same);
+    CHECK_EQ(ObDereferenceObject(Thread), 2);
+    CHECK_STATUS(PsLookupThreadByThreadId(NULL, &None), STATUS_INVALID_PARAMETER);
+    CHECK_EQ(None, NULL);
+    KeSetEvent(&Go, IO_NO_INCREMENT, FALSE);
+    ObDereferenceObject(Thread);
+    AwaitThreads(Threads);
+    CHECK_STATUS(PsLookupThreadByThreadId(Id.UniqueThread, &None), STATUS_INVALID_PARAMETER);
 }
 
 TEST(CreateErrors, "ps/create/each-documented-error", "DDI wdm PsCreateSystemThread")
