@@ -13,7 +13,7 @@
 #pragma once
 
 #include <ntdef.h>
-#include <wdm_thread.h>
+#include <wdm_wait.h>
 
 typedef ULONG ACCESS_MASK, *PACCESS_MASK;
 typedef struct _OBJECT_TYPE *POBJECT_TYPE;
@@ -255,3 +255,12 @@ NTSTATUS NTAPI ZwQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING Link
  * PASSIVE_LEVEL; <= DISPATCH_LEVEL with Timeout 0. DDI ntifs ZwWaitForSingleObject.
  */
 NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);
+
+/*
+ * The same for up to 64 handles, as KeWaitForMultipleObjects. STATUS_INVALID_PARAMETER_1: another
+ * Count; STATUS_INVALID_PARAMETER_3: no WAIT_TYPE; STATUS_INVALID_PARAMETER_MIX: all are waited
+ * for, and one object is there twice; STATUS_INSUFFICIENT_RESOURCES. Public
+ * NtWaitForMultipleObjects.
+ */
+NTSTATUS NTAPI ZwWaitForMultipleObjects(ULONG Count, HANDLE Handles[], WAIT_TYPE WaitType,
+                                        BOOLEAN Alertable, PLARGE_INTEGER Timeout);

@@ -121,19 +121,3 @@ NTSTATUS NTAPI ZwClose(HANDLE Handle)
     return ObCloseHandle(Handle, KernelMode);
 }
 EXPORT(ZwClose);
-
-NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
-{
-    PVOID Object;
-    NTSTATUS Status = ObpReferenceByHandle(Handle, SYNCHRONIZE, NULL, KernelMode, &Object, NULL);
-    if (!NT_SUCCESS(Status)) {
-        return Status;
-    }
-    Status = STATUS_OBJECT_TYPE_MISMATCH;
-    if (ObpHeader(Object)->Type->Info.Waitable) {
-        Status = KeWaitForSingleObject(Object, UserRequest, KernelMode, Alertable, Timeout);
-    }
-    ObfDereferenceObject(Object);
-    return Status;
-}
-EXPORT(ZwWaitForSingleObject);

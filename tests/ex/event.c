@@ -253,6 +253,48 @@ TEST(ZwWaitKeeps, "event/wait/a-closed-handle-does-not-end-a-wait",
     CHECK_EQ(TestTagBytes(EVENT_TAG), Bytes);
 }
 
+/* ---- for several ----------------------------------------------------------------------------- */
+
+static NTSTATUS PollMany(ULONG Count, HANDLE *Handles, WAIT_TYPE Type)
+{
+    LARGE_INTEGER Zero = {.QuadPart = 0};
+    return ZwWaitForMultipleObjects(Count, Handles, Type, FALSE, &Zero);
+}
+
+TEST(ZwWaitMany, "event/wait/for-any-and-for-all", "wdm_ob.h: ZwWaitForMultipleObjects")
+{
+    HANDLE Handles[MAXIMUM_WAIT_OBJECTS + 1];
+    ULONG64 Bytes = TestTagBytes(EVENT_TAG);
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Handles); i++) {
+        REQUIRE(NT_SUCCESS(
+            ZwCreateEvent(&Handles[i], EVENT_ALL_ACCESS, NULL, SynchronizationEvent, FALSE)));
+    }
+    CHECK_STATUS(PollMany(MAXIMUM_WAIT_OBJECTS, Handles, WaitAny), STATUS_TIMEOUT);
+    ZwSetEvent(Handles[63], NULL);
+    ZwSetEvent(Handles[7], NULL);
+    CHECK_STATUS(PollMany(MAXIMUM_WAIT_OBJECTS, Handles, WaitAll), STATUS_TIMEOUT);
+    CHECK_STATUS(PollMany(MAXIMUM_WAIT_OBJECTS, Handles, WaitAny), STATUS_WAIT_0 + 7);
+    CHECK_STATUS(PollMany(MAXIMUM_WAIT_OBJECTS, Handles, WaitAny), STATUS_WAIT_0 + 63);
+    CHECK_STATUS(PollMany(MAXIMUM_WAIT_OBJECTS, Handles, WaitAny), STATUS_TIMEOUT);
+    for (ULONG i = 0; i < 5; i++) {
+        ZwSetEvent(Handles[i], NULL);
+    }
+    CHECK_STATUS(PollMany(5, Handles, WaitAll), STATUS_SUCCESS);
+    CHECK_STATUS(PollMany(5, Handles, WaitAny), STATUS_TIMEOUT);
+    CHECK_STATUS(PollMany(0, Handles, WaitAny), STATUS_INVALID_PARAMETER_1);
+    CHECK_STATUS(PollMany(MAXIMUM_WAIT_OBJECTS + 1, Handles, WaitAny), STATUS_INVALID_PARAMETER_1);
+    CHECK_STATUS(PollMany(1, Handles, (WAIT_TYPE)2), STATUS_INVALID_PARAMETER_3);
+    HANDLE Twice[] = {Handles[0], Handles[1], Handles[0]}, Bad[] = {Handles[0], ODD_HANDLE};
+    CHECK_STATUS(PollMany(3, Twice, WaitAll), STATUS_INVALID_PARAMETER_MIX);
+    CHECK_STATUS(PollMany(3, Twice, WaitAny), STATUS_TIMEOUT);
+    CHECK_STATUS(PollMany(2, Bad, WaitAny), STATUS_INVALID_HANDLE);
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Handles); i++) {
+        CHECK_STATUS(ZwClose(Handles[i]), STATUS_SUCCESS);
+    }
+    CHECK_EQ(TestTagBytes(EVENT_TAG), Bytes);
+    CHECK_EQ(TestTagBytes('tiaW'), 0);
+}
+
 /* ---- machines that must stop ----------------------------------------------------------------- */
 
 CRASH_TEST(CrashIoEventHigh, "ex/create-named-event-above-passive-level", "0xC4 0xE5 0x1 0x0 0x0",
