@@ -2,6 +2,7 @@
  * dpcs.c - DPC storms: queued from everywhere to everywhere, taken away again, flushed; each
  * successful insert is one run or one removal.
  */
+#include "kernel/hal/hal.h"
 #include "tests/storm/storm.h"
 
 #define OBJECTS 32
@@ -171,4 +172,57 @@ STORM(DpcFlush, "storm/dpcs/a-flush-waits-for-each-that-was-queued", "DDI KeFlus
 {
     RtlZeroMemory(Own, sizeof(Own));
     StormRun(StormThreads(), InsertAndFlush, StormEach(2000));
+}
+
+/* ---- a processor that is about to halt ------------------------------------------------------- */
+
+#define PATIENCE (10 * 10000000ULL) /* 10 s */
+
+static VOID NTAPI StopClock(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    HalpStartApicTimer(0, FALSE);
+}
+
+static VOID NTAPI StartClock(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    HalpStartClock();
+}
+
+static BOOLEAN SpinForRuns(volatile ULONG64 *Ran, ULONG64 Wanted)
+{
+    ULONG64 Counter, Until = KeQueryInterruptTimePrecise(&Counter) + PATIENCE;
+    while (__atomic_load_n(Ran, __ATOMIC_ACQUIRE) != Wanted) {
+        YieldProcessor();
+        if (KeQueryInterruptTimePrecise(&Counter) > Until) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* The next one comes while processor 1 goes back to its halt, or has just done so. */
+static VOID DisturbHalt(PSTORM_THREAD Me)
+{
+    KeSetSystemAffinityThreadEx(TEST_PROCESSORS);
+    for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
+        KeSetImportanceDpc(&Own[0].Dpc, (KDPC_IMPORTANCE)StormRandom(Me, MediumImportance + 1));
+        STORM_CHECK(KeInsertQueueDpc(&Own[0].Dpc, NULL, NULL));
+        STORM_CHECK(SpinForRuns(&Own[0].Ran, i + 1));
+        for (ULONG k = StormRandom(Me, 200); k > 0; k--) {
+            __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        }
+    }
+}
+
+STORM(DpcHalt, "storm/dpcs/a-processor-does-not-halt-over-one", "DPC-7")
+{
+    NEED_PROCESSORS(2);
+    RtlZeroMemory(Own, sizeof(Own));
+    KeInitializeDpc(&Own[0].Dpc, CountOwn, NULL);
+    KeSetTargetProcessorDpc(&Own[0].Dpc, 1);
+    TestJoinThread(TestStartOn(1, StopClock, NULL));
+    StormRun(1, DisturbHalt, StormEach(20000));
+    TestJoinThread(TestStartOn(1, StartClock, NULL));
 }
