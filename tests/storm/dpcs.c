@@ -176,7 +176,8 @@ STORM(DpcFlush, "storm/dpcs/a-flush-waits-for-each-that-was-queued", "DDI KeFlus
 
 /* ---- a processor that is about to halt ------------------------------------------------------- */
 
-#define PATIENCE (10 * 10000000ULL) /* 10 s */
+#define PATIENCE   (10 * 10000000ULL) /* 10 s */
+#define MOST_DELAY 4000 /* turns of a loop: some microseconds, which the way to the halt takes */
 
 static VOID NTAPI StopClock(PVOID Context)
 {
@@ -210,7 +211,7 @@ static VOID DisturbHalt(PSTORM_THREAD Me)
         KeSetImportanceDpc(&Own[0].Dpc, (KDPC_IMPORTANCE)StormRandom(Me, MediumImportance + 1));
         STORM_CHECK(KeInsertQueueDpc(&Own[0].Dpc, NULL, NULL));
         STORM_CHECK(SpinForRuns(&Own[0].Ran, i + 1));
-        for (ULONG k = StormRandom(Me, 200); k > 0; k--) {
+        for (ULONG k = StormRandom(Me, MOST_DELAY); k > 0; k--) {
             __atomic_signal_fence(__ATOMIC_SEQ_CST);
         }
     }
@@ -223,6 +224,6 @@ STORM(DpcHalt, "storm/dpcs/a-processor-does-not-halt-over-one", "DPC-7")
     KeInitializeDpc(&Own[0].Dpc, CountOwn, NULL);
     KeSetTargetProcessorDpc(&Own[0].Dpc, 1);
     TestJoinThread(TestStartOn(1, StopClock, NULL));
-    StormRun(1, DisturbHalt, StormEach(20000));
+    StormRun(1, DisturbHalt, StormEach(50000));
     TestJoinThread(TestStartOn(1, StartClock, NULL));
 }
