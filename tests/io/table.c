@@ -247,8 +247,10 @@ TEST(TableMasked, "io/table/a-message-waits-in-the-device-until-its-vector-is-co
     TestSpinUntil(&Services[0].Calls, 1);
     CHECK_EQ(Function->Enabled, 2);
     IoDisconnectInterrupt(Interrupts[0]);
+    AskRng(0);
     AskRng(1);
     TestSpinUntil(&Services[1].Calls, 2);
+    CHECK_EQ(KiFindChain(Function->Vectors[0])->Count, 1);
     IoDisconnectInterrupt(Interrupts[1]);
     CHECK_EQ(Services[0].Calls, 1);
     CHECK_EQ(Function->Enabled, 0);
