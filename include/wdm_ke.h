@@ -111,6 +111,18 @@ VOID NTAPI KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock,
                                                     PKLOCK_QUEUE_HANDLE LockHandle);
 VOID NTAPI KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle);
 
+/*
+ * For the routine of a threaded DPC, which may run at PASSIVE_LEVEL or at DISPATCH_LEVEL: raise to
+ * DISPATCH_LEVEL unless it is the level, and go back to the level before. Rules, levels and bug
+ * checks are those of KeAcquireSpinLock and KeAcquireInStackQueuedSpinLock. DDI wdm
+ * KeAcquireSpinLockForDpc, KeAcquireInStackQueuedSpinLockForDpc.
+ */
+KIRQL NTAPI KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock);
+VOID NTAPI KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql);
+VOID NTAPI KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock,
+                                                PKLOCK_QUEUE_HANDLE LockHandle);
+VOID NTAPI KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle);
+
 /* ---- DPCs ------------------------------------------------------------------------------------ */
 
 typedef enum _KDPC_IMPORTANCE {
@@ -146,6 +158,15 @@ _Static_assert(offsetof(KDPC, DeferredRoutine) == 0x18 && offsetof(KDPC, DpcData
  * Prepares a DPC object (nonpageable), of medium importance, for the inserting processor. Any IRQL.
  */
 VOID NTAPI KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext);
+
+/*
+ * The same for a threaded DPC: its routine runs at PASSIVE_LEVEL in a thread of the processor that
+ * only ordinary DPCs interrupt, or at DISPATCH_LEVEL as an ordinary one where the machine was
+ * started with threaded-dpcs=off. It keeps to what DPC routines may do either way. Any IRQL. DDI
+ * wdm KeInitializeThreadedDpc.
+ */
+VOID NTAPI KeInitializeThreadedDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine,
+                                   PVOID DeferredContext);
 
 /* Queues it; FALSE, with its arguments unchanged, if it is queued already. Any IRQL. DDI wdm. */
 BOOLEAN NTAPI KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2);

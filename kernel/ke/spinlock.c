@@ -121,6 +121,31 @@ VOID NTAPI KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql)
 }
 EXPORT(KeReleaseSpinLock);
 
+/*
+ * The pair above for code that may be at either level: raising to the present one changes nothing.
+ */
+KIRQL NTAPI KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock)
+{
+    KIRQL OldIrql = KiReadIrql();
+    if (KiCheckedMode && OldIrql > DISPATCH_LEVEL) {
+        KiLockViolation(VERIFIER_ACQUIRE_ABOVE_DISPATCH, SpinLock);
+    }
+    KiWriteIrql(DISPATCH_LEVEL);
+    KiLock(SpinLock, __builtin_return_address(0));
+    return OldIrql;
+}
+EXPORT(KeAcquireSpinLockForDpc);
+
+VOID NTAPI KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql)
+{
+    if (KiCheckedMode && KiIsBadRelease(SpinLock, OldIrql)) {
+        KiBadRelease(SpinLock, OldIrql, __builtin_return_address(0));
+    }
+    KiClearLock(SpinLock);
+    KiWriteIrql(OldIrql);
+}
+EXPORT(KeReleaseSpinLockForDpc);
+
 VOID NTAPI KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock)
 {
     if (KiCheckedMode && KiReadIrql() < DISPATCH_LEVEL) {
@@ -203,30 +228,54 @@ static inline VOID KiCheckQueuedOwner(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE 
     }
 }
 
-VOID NTAPI KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+static inline VOID KiRaiseAndLockQueued(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle,
+                                        PVOID Caller)
 {
     KIRQL OldIrql = KiReadIrql();
     if (KiCheckedMode) {
         if (OldIrql > DISPATCH_LEVEL) {
             KiLockViolation(VERIFIER_ACQUIRE_ABOVE_DISPATCH, SpinLock);
         }
-        KiCheckQueuedOwner(SpinLock, LockHandle, __builtin_return_address(0));
+        KiCheckQueuedOwner(SpinLock, LockHandle, Caller);
     }
     KiWriteIrql(DISPATCH_LEVEL);
     KiLockQueued(SpinLock, LockHandle);
     LockHandle->OldIrql = OldIrql;
 }
-EXPORT(KeAcquireInStackQueuedSpinLock);
 
-VOID NTAPI KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
+static inline VOID KiUnlockQueuedAndLower(PKLOCK_QUEUE_HANDLE LockHandle, PVOID Caller)
 {
     if (KiCheckedMode && KiReadIrql() != DISPATCH_LEVEL) {
         KiLockViolation(VERIFIER_RELEASE_NOT_DISPATCH, LockHandle);
     }
-    KiUnlockQueued(LockHandle, __builtin_return_address(0));
-    KiLowerIrql(LockHandle->OldIrql, __builtin_return_address(0));
+    KiUnlockQueued(LockHandle, Caller);
+    KiLowerIrql(LockHandle->OldIrql, Caller);
+}
+
+VOID NTAPI KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    KiRaiseAndLockQueued(SpinLock, LockHandle, __builtin_return_address(0));
+}
+EXPORT(KeAcquireInStackQueuedSpinLock);
+
+VOID NTAPI KeReleaseInStackQueuedSpinLock(PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    KiUnlockQueuedAndLower(LockHandle, __builtin_return_address(0));
 }
 EXPORT(KeReleaseInStackQueuedSpinLock);
+
+VOID NTAPI KeAcquireInStackQueuedSpinLockForDpc(PKSPIN_LOCK SpinLock,
+                                                PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    KiRaiseAndLockQueued(SpinLock, LockHandle, __builtin_return_address(0));
+}
+EXPORT(KeAcquireInStackQueuedSpinLockForDpc);
+
+VOID NTAPI KeReleaseInStackQueuedSpinLockForDpc(PKLOCK_QUEUE_HANDLE LockHandle)
+{
+    KiUnlockQueuedAndLower(LockHandle, __builtin_return_address(0));
+}
+EXPORT(KeReleaseInStackQueuedSpinLockForDpc);
 
 VOID NTAPI KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock,
                                                     PKLOCK_QUEUE_HANDLE LockHandle)
