@@ -99,6 +99,7 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     BlStartProcessors();
     ObInitialize();
     PspInitializeThreads();
+    PspStartDpcThreads();
     ExpInitializeEvents();
     IopInitialize();
     ExpInitializeWorkers();

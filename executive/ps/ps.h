@@ -32,3 +32,5 @@ NTSTATUS PspCreateThread(PKSTART_ROUTINE StartRoutine, PVOID StartContext, KPRIO
 VOID PspSetProcessAffinity(KAFFINITY Affinity);
 /* Makes the type of threads, and of the thread that calls an object. Boot only. */
 VOID PspInitializeThreads(VOID);
+/* Gives each processor the thread that runs its threaded DPCs. Boot only. */
+VOID PspStartDpcThreads(VOID);

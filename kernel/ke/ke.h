@@ -109,6 +109,14 @@ typedef struct _KPRCB KPRCB, *PKPRCB;
 typedef VOID KI_CALL_ROUTINE(PVOID Context);
 typedef struct _KPCR KPCR, *PKPCR;
 
+/* DPCs that wait on a processor: dpc.c. */
+typedef struct _KI_DPC_QUEUE {
+    PKPRCB Prcb;
+    KSPIN_LOCK Lock;
+    ULONG Depth; /* queued and not yet taken off */
+    LIST_ENTRY List;
+} KI_DPC_QUEUE, *PKI_DPC_QUEUE;
+
 /*
  * The processor's own record. gs: points at it; drivers read Self (gs:[0x18]), Number (gs:[0x184])
  * and CurrentThread (gs:[0x188]) inline, so these offsets are fixed.
@@ -125,9 +133,7 @@ struct _KPRCB {
     ULONG Reserved1;
     ULONG Number; /* 0x1A4: processor index */
     ULONG ApicId;
-    ULONG DpcDepth; /* DPCs queued and not yet taken off */
-    KSPIN_LOCK DpcLock;
-    LIST_ENTRY DpcList;
+    KI_DPC_QUEUE Dpcs;
     PVOID DpcStack;
     ULONG64 DpcCount;       /* DPC routines run since start */
     ULONG64 InterruptCount; /* device, clock and software interrupts taken */
@@ -155,6 +161,10 @@ struct _KPRCB {
     struct _KTRAP_FRAME *FrozenFrame; /* where a bug check elsewhere stopped it: freeze.c */
 
     BOOLEAN TimersDue; /* interrupt 0x2F goes through the timer wheel: timer.c */
+
+    BOOLEAN InThreadedDpc; /* the thread of the next is at work */
+    KI_DPC_QUEUE ThreadedDpcs;
+    KEVENT ThreadedDpcEvent; /* there are some */
 
     ULONG64 WaitCount;    /* waits for which a thread gave this processor away */
     ULONG64 RequestCount; /* interrupts that this processor asked of others */
@@ -341,7 +351,7 @@ typedef struct _KI_WAITING_DPC {
     PKDEFERRED_ROUTINE Routine;
     UCHAR Importance;
 } KI_WAITING_DPC;
-ULONG KiQueryDpcs(PKPRCB Prcb, KI_WAITING_DPC *Waiting, ULONG Most);
+ULONG KiQueryDpcs(PKI_DPC_QUEUE Queue, KI_WAITING_DPC *Waiting, ULONG Most);
 
 /* ---- the two registers behind IRQL ----------------------------------------------------------- */
 
@@ -635,7 +645,14 @@ VOID KiBuildProcessor(PKI_PROCESSOR Processor, ULONG Number, const KI_PROCESSOR_
 /* Makes the record that of the processor that calls: GDT, IDT, TSS, gs:, control registers. */
 VOID KiEnterProcessor(PKI_PROCESSOR Processor);
 VOID KiInitializeDpcs(PKPRCB Prcb);
-VOID KiInitializeCalls(VOID); /* connects the interrupt between processors */
+/*
+ * What the thread of a processor does that runs its threaded DPCs; Context is the processor's
+ * KPRCB. Until KiEnableThreadedDpcs they are ordinary ones.
+ */
+DECLSPEC_NORETURN VOID NTAPI KiRunThreadedDpcs(PVOID Context);
+VOID KiEnableThreadedDpcs(VOID);
+extern BOOLEAN KiThreadedDpcs; /* they are */
+VOID KiInitializeCalls(VOID);  /* connects the interrupt between processors */
 VOID KiInitializeReadyQueues(PKPRCB Prcb);
 VOID KiRequestDrain(PKPRCB Prcb); /* the clock's call: no DPC waits longer than a tick */
 VOID KiInitializeTime(VOID);      /* after mm mapped KUSER_SHARED_DATA; connects the clock vector */

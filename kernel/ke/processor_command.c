@@ -114,7 +114,7 @@ static VOID PcrCommand(const CHAR *Arguments)
              Pcr->IdtBase, Pcr->GdtBase, Pcr->TssBase);
     DbgPrint("      CurrentThread: %p\n         NextThread: %p\n         IdleThread: %p\n",
              Prcb->CurrentThread, Prcb->NextThread, Prcb->IdleThread);
-    DbgPrint("           DpcQueue: %lu waiting, %I64u run, stack %p\n", Prcb->DpcDepth,
+    DbgPrint("           DpcQueue: %lu waiting, %I64u run, stack %p\n", Prcb->Dpcs.Depth,
              Prcb->DpcCount, Prcb->DpcStack);
     DbgPrint("         Interrupts: %I64u, %I64u of them the clock's\n", Prcb->InterruptCount,
              Prcb->ClockTicks);

@@ -165,10 +165,10 @@ TEST(DpcLowDeep, "dpc/low-importance-asks-beyond-the-depth-limit", "contract 1.8
         KeSetImportanceDpc(&TestDpcs[i], LowImportance);
         KeInsertQueueDpc(&TestDpcs[i], NULL, NULL);
     }
-    CHECK_EQ(KeGetCurrentPrcb()->DpcDepth, 5);
+    CHECK_EQ(KeGetCurrentPrcb()->Dpcs.Depth, 5);
     KeLowerIrql(Old);
     CHECK_EQ(DpcRuns, 5);
-    CHECK_EQ(KeGetCurrentPrcb()->DpcDepth, 0);
+    CHECK_EQ(KeGetCurrentPrcb()->Dpcs.Depth, 0);
 }
 
 TEST(DpcRemove, "dpc/removed-dpc-does-not-run", "contract 1.8: KeRemoveQueueDpc")

@@ -134,15 +134,15 @@ TEST(CommandsDispatch, "monitor/commands/irql-and-dpcs-at-dispatch-level", "")
     KeInitializeDpc(&Second, NothingDpc, NULL);
     KeSetImportanceDpc(&Second, HighImportance);
     KeRaiseIrql(DISPATCH_LEVEL, &Old);
-    ULONG Before = KiQueryDpcs(KeGetCurrentPrcb(), Waiting, 1);
+    ULONG Before = KiQueryDpcs(&KeGetCurrentPrcb()->Dpcs, Waiting, 1);
     KeInsertQueueDpc(&First, NULL, NULL);
     KeInsertQueueDpc(&Second, NULL, NULL);
-    CHECK_EQ(KiQueryDpcs(KeGetCurrentPrcb(), Waiting, 1), Before + 2);
+    CHECK_EQ(KiQueryDpcs(&KeGetCurrentPrcb()->Dpcs, Waiting, 1), Before + 2);
     CHECK_EQ(Waiting[0].Dpc, &Second);
     MonExecute("!irql");
     MonExecute("!dpcs");
     KeLowerIrql(Old);
-    CHECK_EQ(KiQueryDpcs(KeGetCurrentPrcb(), Waiting, 1), Before);
+    CHECK_EQ(KiQueryDpcs(&KeGetCurrentPrcb()->Dpcs, Waiting, 1), Before);
 }
 
 static KEVENT Gate;

@@ -50,7 +50,7 @@ static VOID CheckShared(VOID)
         STORM_CHECK(Shared[i].Dpc.DpcData == NULL);
     }
     for (ULONG i = 0; i < KeNumberProcessors; i++) {
-        STORM_CHECK(KiProcessorBlock[i]->DpcDepth == 0);
+        STORM_CHECK(KiProcessorBlock[i]->Dpcs.Depth == 0);
     }
     STORM_CHECK(WrongPlace == 0);
 }
