@@ -117,8 +117,7 @@ TEST(ThreadedHigh, "dpc/threaded/can-be-inserted-at-high-level", "contract 1.4: 
     CHECK_EQ(Threaded.Arguments[1], NULL); /* those of the first one */
 }
 
-TEST(ThreadedLow, "dpc/threaded/one-of-low-importance-runs-without-being-asked-for",
-     "contract 1.8")
+TEST(ThreadedLow, "dpc/threaded/one-of-low-importance-runs-without-being-asked-for", "contract 1.8")
 {
     Prepare(NoteThreaded, 0);
     KeSetImportanceDpc(&Threaded.Dpc, LowImportance);
