@@ -64,6 +64,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     MmInitialize(&KiBootInformation);
     KiRegisterAddressProbe(MiIsAddressValid);
     ExpInitializePools();
+    ExpProvideTables();
     KiStartIdleThread();
     HalpInitializeApic();
     HalpCalibrate();

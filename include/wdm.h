@@ -27,6 +27,7 @@
 #include <wdm_wait.h>
 #include <wdm_apc.h>
 #include <wdm_lock.h>
+#include <wdm_resource.h>
 #include <wdm_interrupt.h>
 #include <wdm_ex.h>
 #include <wdm_seh.h>

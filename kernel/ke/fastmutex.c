@@ -86,10 +86,13 @@ static inline BOOLEAN KiTakeFreeMutex(PFAST_MUTEX Mutex)
                                        __ATOMIC_RELAXED);
 }
 
-/* Where the mutex keeps that its owner was lent priority: no event needs this byte. */
-static inline PUCHAR KiMutexMark(PFAST_MUTEX Mutex)
+/* The mark of lend.c is a byte that no event needs. */
+static VOID KiLendToMutexOwner(PFAST_MUTEX Mutex, PKTHREAD Waiter)
 {
-    return &Mutex->Event.Header.Signalling;
+    if (Mutex->Owner != NULL) {
+        KiLendPriority(Mutex->Owner, Waiter, !Mutex->Event.Header.Signalling);
+        Mutex->Event.Header.Signalling = TRUE;
+    }
 }
 
 /* The caller is counted as a waiter; he is the owner when this returns. */
@@ -101,7 +104,7 @@ static VOID KiWaitForMutex(PFAST_MUTEX Mutex)
     do {
         ULONG64 Flags = KiLockDispatcher();
         if (Mutex->Event.Header.SignalState == 0) {
-            KiLendPriority(Mutex->Owner, Thread, KiMutexMark(Mutex));
+            KiLendToMutexOwner(Mutex, Thread);
         }
         Status = KiWaitInLock(&Mutex->Event.Header, WrFastMutex);
         if (Status == STATUS_SUCCESS) {
@@ -214,8 +217,7 @@ static VOID KiHandOverMutex(PFAST_MUTEX Mutex)
     KiWakeWaiters(Header, EVENT_INCREMENT);
     for (PLIST_ENTRY Entry = Header->WaitListHead.Flink; Entry != &Header->WaitListHead;
          Entry = Entry->Flink) {
-        KiLendPriority(Mutex->Owner, CONTAINING_RECORD(Entry, KWAIT_BLOCK, WaitListEntry)->Thread,
-                       KiMutexMark(Mutex));
+        KiLendToMutexOwner(Mutex, CONTAINING_RECORD(Entry, KWAIT_BLOCK, WaitListEntry)->Thread);
     }
 }
 
@@ -223,7 +225,10 @@ static VOID KiGiveMutex(PFAST_MUTEX Mutex)
 {
     ULONG64 Flags = KiLockDispatcher();
     Mutex->Owner = NULL;
-    KiReturnPriority(KeGetCurrentThread(), KiMutexMark(Mutex));
+    if (Mutex->Event.Header.Signalling) {
+        Mutex->Event.Header.Signalling = FALSE;
+        KiReturnPriority(KeGetCurrentThread());
+    }
     if (__atomic_add_fetch(&Mutex->Count, 1, __ATOMIC_RELEASE) != MUTEX_FREE) {
         KiHandOverMutex(Mutex);
     }

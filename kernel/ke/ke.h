@@ -545,10 +545,22 @@ static inline KPRIORITY KiLowestPriority(PKTHREAD Thread)
     return Thread->LentPriority > Thread->BasePriority ? Thread->LentPriority
                                                        : Thread->BasePriority;
 }
-/* Waiter waits for what Owner owns; Mark is that lock's. NULL: nobody knows who owns it. */
-VOID KiLendPriority(PKTHREAD Owner, PKTHREAD Waiter, PUCHAR Mark);
-/* Owner lets go of the lock with that mark. */
-VOID KiReturnPriority(PKTHREAD Owner, PUCHAR Mark);
+/* Waiter is going to wait for what Owner owns; First: it is that lock's first loan to him. */
+VOID KiLendPriority(PKTHREAD Owner, PKTHREAD Waiter, BOOLEAN First);
+/* Owner lets go of a lock whose loans he got. */
+VOID KiReturnPriority(PKTHREAD Owner);
+
+/* ---- resources (resource_owners.c) ----------------------------------------------------------- */
+
+/*
+ * Where the tables of owners come from, since nothing here allocates: nonpageable memory, at up to
+ * APC_LEVEL, NULL when there is none now. mm/pool fills it in.
+ */
+typedef struct _KI_TABLE_MEMORY {
+    PVOID (*Allocate)(SIZE_T Bytes);
+    VOID (*Free)(PVOID Table);
+} KI_TABLE_MEMORY;
+extern KI_TABLE_MEMORY KiTableMemory;
 
 /* ---- mutexes (mutant.c); KiDispatcherLock is held -------------------------------------------- */
 

@@ -1,11 +1,11 @@
 /*
  * lend.c - lent priority: the owner of a lock is as important as whoever waits for it.
  *
- * Theory. A thread that has to wait lends its priority to the lock's owner, in the same hold of the
- * dispatcher lock in which it begins to wait. The lock keeps a mark that its owner was lent
- * something, and a thread counts the marked locks that it owns. What it was lent is a floor under
- * its priority until it let go of the last of them. When a lock is handed over, those who go on
- * waiting lend to the new owner. fastmutex.c and resource.c use it.
+ * Theory. A thread that has to wait lends its priority to the lock's owner before it begins to,
+ * while the lock cannot be handed over. The lock keeps a mark that an owner was lent something, and
+ * a thread counts the marked locks that it owns. What it was lent is a floor under its priority
+ * until it let go of the last of them. When a lock is handed over, those who go on waiting lend to
+ * the new owners. fastmutex.c and resource.c use it.
  *
  *   LEND-1  While a thread waits, the owner's priority is not below that which the waiter had when
  *           its wait began, or 15. Real-time threads are lent nothing.
@@ -17,16 +17,10 @@
 
 #define HIGHEST_LENT (LOW_REALTIME_PRIORITY - 1)
 
-VOID KiLendPriority(PKTHREAD Owner, PKTHREAD Waiter, PUCHAR Mark)
+VOID KiLendPriority(PKTHREAD Owner, PKTHREAD Waiter, BOOLEAN First)
 {
     SCHAR Lent = Waiter->Priority < HIGHEST_LENT ? Waiter->Priority : HIGHEST_LENT;
-    if (Owner == NULL) {
-        return;
-    }
-    if (!*Mark) {
-        *Mark = TRUE;
-        Owner->Loans++;
-    }
+    Owner->Loans += First;
     if (Lent > Owner->LentPriority) {
         Owner->LentPriority = Lent;
     }
@@ -35,12 +29,8 @@ VOID KiLendPriority(PKTHREAD Owner, PKTHREAD Waiter, PUCHAR Mark)
     }
 }
 
-VOID KiReturnPriority(PKTHREAD Owner, PUCHAR Mark)
+VOID KiReturnPriority(PKTHREAD Owner)
 {
-    if (!*Mark) {
-        return;
-    }
-    *Mark = FALSE;
     if (--Owner->Loans == 0) {
         SCHAR Lent = Owner->LentPriority;
         Owner->LentPriority = 0;

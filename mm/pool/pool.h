@@ -203,3 +203,4 @@ BOOLEAN ExpReadPattern(const CHAR **Arguments, CHAR Pattern[POOL_PATTERN_SIZE]);
 
 /* Empties the free lists. boot/init.c calls it once, before the first allocation. */
 VOID ExpInitializePools(VOID);
+VOID ExpProvideTables(VOID); /* to the resources of kernel/ke */

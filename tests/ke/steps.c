@@ -23,7 +23,9 @@ static __attribute__((noinline)) LONG StepFilter(PEXCEPTION_POINTERS Pointers)
         return EXCEPTION_CONTINUE_SEARCH;
     }
     if (!(Context->EFlags & EFLAGS_IF)) {
-        Context->EFlags &= ~EFLAGS_TF;
+        if (KiDispatcherLock != 0) {
+            Context->EFlags &= ~EFLAGS_TF;
+        }
     } else if (Steps.Left-- == 0) {
         Context->EFlags &= ~EFLAGS_TF;
         Steps.Done = TRUE;

@@ -1,0 +1,220 @@
+/*
+ * resource_owners.c - who owns a resource: entries, their table, what is lent to them; the list of
+ * all resources. resource.c has the theory.
+ */
+#include "kernel/ke/resource.h"
+
+#define SMALLEST_TABLE 4 /* entries, the first one included, which holds the size */
+#define NOT_A_THREAD   3 /* the low bits of an owner pointer */
+
+KI_TABLE_MEMORY KiTableMemory;
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
+static inline ULONG KiTableSize(PERESOURCE Resource)
+{
+    return Resource->OwnerTable != NULL ? Resource->OwnerTable->TableSize : 0;
+}
+
+/* The first entry with that owner; 0 finds a free one. */
+static POWNER_ENTRY KiSearchTable(PERESOURCE Resource, ERESOURCE_THREAD Owner)
+{
+    ULONG Size = KiTableSize(Resource);
+    for (ULONG i = 1; i < Size; i++) {
+        if (Resource->OwnerTable[i].OwnerThread == Owner) {
+            return &Resource->OwnerTable[i];
+        }
+    }
+    return NULL;
+}
+
+POWNER_ENTRY KiFindOwner(PERESOURCE Resource, ERESOURCE_THREAD Owner)
+{
+    if (Resource->OwnerEntry.OwnerThread == Owner) {
+        return &Resource->OwnerEntry;
+    }
+    return KiSearchTable(Resource, Owner);
+}
+
+/* RSRC-4. */
+BOOLEAN KiHasRoomForWaiter(PERESOURCE Resource)
+{
+    return Resource->ActiveEntries + Resource->NumberOfSharedWaiters + 1 < KiTableSize(Resource);
+}
+
+BOOLEAN KiHasRoomForOwner(PERESOURCE Resource)
+{
+    return Resource->OwnerEntry.OwnerThread == 0 || KiHasRoomForWaiter(Resource);
+}
+
+POWNER_ENTRY KiAddOwner(PERESOURCE Resource, ERESOURCE_THREAD Owner)
+{
+    POWNER_ENTRY Entry = &Resource->OwnerEntry;
+    if (Entry->OwnerThread != 0) {
+        Entry = KiSearchTable(Resource, 0);
+    }
+    Entry->OwnerThread = Owner;
+    Entry->TableSize = 0; /* no marks */
+    Entry->OwnerCount = 1;
+    Resource->ActiveEntries++;
+    Resource->ActiveCount = 1;
+    return Entry;
+}
+
+BOOLEAN KiRemoveOwner(PERESOURCE Resource, POWNER_ENTRY Entry)
+{
+    BOOLEAN Mine = KiEndLoan(Entry);
+    Entry->OwnerThread = 0;
+    Resource->ActiveEntries--;
+    Resource->ActiveCount = Resource->ActiveEntries != 0;
+    return Mine;
+}
+
+/*
+ * Copies the entries into a larger table and returns the old one, or the new one if none is needed.
+ */
+static POWNER_ENTRY KiReplaceTable(PERESOURCE Resource, POWNER_ENTRY Table, ULONG Size)
+{
+    ULONG64 Flags = KiLockResource(Resource);
+    POWNER_ENTRY Old = Resource->OwnerTable;
+    ULONG OldSize = KiTableSize(Resource);
+    if (OldSize >= Size) { /* somebody else was quicker */
+        Old = Table;
+    } else {
+        if (Old != NULL) {
+            RtlCopyMemory(Table, Old, OldSize * sizeof(*Table));
+        }
+        RtlZeroMemory(Table + OldSize, (Size - OldSize) * sizeof(*Table));
+        Table->TableSize = Size;
+        Resource->OwnerTable = Table;
+    }
+    KiUnlockResource(Resource, Flags);
+    return Old;
+}
+
+BOOLEAN KiGrowTable(PERESOURCE Resource)
+{
+    ULONG Needed = Resource->ActiveEntries + Resource->NumberOfSharedWaiters + 2;
+    ULONG Size = SMALLEST_TABLE;
+    while (Size < Needed) {
+        Size *= 2;
+    }
+    POWNER_ENTRY Table = KiTableMemory.Allocate(Size * sizeof(*Table));
+    if (Table == NULL) {
+        return FALSE;
+    }
+    Table = KiReplaceTable(Resource, Table, Size);
+    if (Table != NULL) {
+        KiTableMemory.Free(Table);
+    }
+    return TRUE;
+}
+
+/* ---- what is lent ---------------------------------------------------------------------------- */
+
+/* Of the waiters in a ring, and one more, the one with the highest priority. */
+static PKTHREAD KiMostImportant(PKI_RESOURCE_WAITER Last, PKTHREAD Best)
+{
+    PKI_RESOURCE_WAITER Waiter = Last;
+    if (Last == NULL) {
+        return Best;
+    }
+    do {
+        if (Best == NULL || Waiter->Thread->Priority > Best->Priority) {
+            Best = Waiter->Thread;
+        }
+        Waiter = Waiter->Next;
+    } while (Waiter != Last);
+    return Best;
+}
+
+static VOID KiLendToOwner(POWNER_ENTRY Entry, PKTHREAD Waiter)
+{
+    if (Entry->OwnerThread != 0 && !(Entry->OwnerThread & NOT_A_THREAD)) {
+        KiLendPriority((PKTHREAD)Entry->OwnerThread, Waiter, !Entry->IoPriorityBoosted);
+        Entry->IoPriorityBoosted = TRUE;
+    }
+}
+
+VOID KiLendToOwners(PERESOURCE Resource)
+{
+    ULONG Size = KiTableSize(Resource);
+    ULONG64 Flags = KiLockDispatcher();
+    PKTHREAD Waiter = KiMostImportant(Resource->SharedWaiters, NULL);
+    Waiter = KiMostImportant(Resource->ExclusiveWaiters, Waiter);
+    KiLendToOwner(&Resource->OwnerEntry, Waiter);
+    for (ULONG i = 1; i < Size; i++) {
+        KiLendToOwner(&Resource->OwnerTable[i], Waiter);
+    }
+    KiExitDispatcher(Flags);
+}
+
+static VOID KiReturnLoanOf(PKTHREAD Thread)
+{
+    ULONG64 Flags = KiLockDispatcher();
+    KiReturnPriority(Thread);
+    KiExitDispatcher(Flags);
+}
+
+BOOLEAN KiEndLoan(POWNER_ENTRY Entry)
+{
+    PKTHREAD Owner = (PKTHREAD)Entry->OwnerThread;
+    BOOLEAN Lent = Entry->IoPriorityBoosted;
+    Entry->IoPriorityBoosted = FALSE;
+    if (Lent && Owner != KeGetCurrentThread()) {
+        KiReturnLoanOf(Owner);
+        return FALSE;
+    }
+    return Lent;
+}
+
+VOID KiReturnLoan(VOID)
+{
+    KiReturnLoanOf(KeGetCurrentThread());
+}
+
+/* ---- the list of all resources --------------------------------------------------------------- */
+
+static LIST_ENTRY KiResourceList = {&KiResourceList, &KiResourceList};
+static KSPIN_LOCK KiResourceListLock;
+
+static ULONG64 KiLockResourceList(VOID)
+{
+    ULONG64 Flags = KiDisableInterrupts();
+    while (__atomic_exchange_n(&KiResourceListLock, 1, __ATOMIC_ACQUIRE) != 0) {
+        YieldProcessor();
+    }
+    return Flags;
+}
+
+static VOID KiUnlockResourceList(ULONG64 Flags)
+{
+    __atomic_store_n(&KiResourceListLock, 0, __ATOMIC_RELEASE);
+    KiRestoreInterrupts(Flags);
+}
+
+VOID KiListResource(PERESOURCE Resource)
+{
+    ULONG64 Flags = KiLockResourceList();
+    InsertTailList(&KiResourceList, &Resource->SystemResourcesList);
+    KiUnlockResourceList(Flags);
+}
+
+VOID KiDelistResource(PERESOURCE Resource)
+{
+    ULONG64 Flags = KiLockResourceList();
+    RemoveEntryList(&Resource->SystemResourcesList);
+    Resource->SystemResourcesList.Flink = NULL;
+    KiUnlockResourceList(Flags);
+}
+
+BOOLEAN KiIsListed(PERESOURCE Resource)
+{
+    PLIST_ENTRY Entry = &Resource->SystemResourcesList;
+    ULONG64 Flags = KiLockResourceList();
+    PLIST_ENTRY Next = Entry->Flink;
+    BOOLEAN Listed = Next != NULL && (ULONG_PTR)Next % sizeof(PVOID) == 0 &&
+                     KiMayRead(&Next->Blink) && Next->Blink == Entry;
+    KiUnlockResourceList(Flags);
+    return Listed;
+}
