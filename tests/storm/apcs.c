@@ -69,16 +69,26 @@ static VOID SendOne(PSTORM_THREAD Me)
     }
 }
 
-/* In and out; all that was queued before the end has run behind it. */
+/*
+ * In and out, with a wait before or inside; all that was queued before the end has run behind it.
+ */
 static VOID PassRegion(PSTORM_THREAD Me, PAPC_THREAD Own)
 {
+    BOOLEAN Inside = StormRandom(Me, 2) != 0;
     BOOLEAN Guarded = StormRandom(Me, 2) != 0;
+    if (!Inside) {
+        StormWait(&Own->Turn);
+        SendOne(Me);
+    }
     if (Guarded) {
         KeEnterGuardedRegion();
         Own->Guarded = TRUE;
     } else {
         KeEnterCriticalRegion();
         Own->Critical = TRUE;
+    }
+    if (Inside) {
+        StormWait(&Own->Turn);
     }
     StormPause(Me);
     SendOne(Me);
@@ -97,8 +107,6 @@ static VOID SendAndTake(PSTORM_THREAD Me)
 {
     PAPC_THREAD Own = &Targets[Me->Number], Partner = &Targets[Me->Number ^ 1];
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
-        StormWait(&Own->Turn);
-        SendOne(Me);
         PassRegion(Me, Own);
         StormPause(Me);
         KeSetEvent(&Partner->Turn, IO_NO_INCREMENT, FALSE);
