@@ -12,7 +12,8 @@ BOOT_OPTION(StormRounds, "storm-rounds", "storm-rounds=N  the storms do N times 
 #define MOST_ROUNDS   100000
 #define MOST_FAILURES 5                  /* that are printed */
 #define WAIT_LIMIT    (-30 * 10000000LL) /* 30 s in units of 100 ns */
-#define TICK_PAUSE    100                /* turns of a loop */
+#define LOOP          64  /* turns; the longest pause is about as long as a CR8 write */
+#define TICK_PAUSE    100 /* turns of a loop */
 #define GOLDEN_RATIO  0x9E3779B97F4A7C15 /* 2^64 / golden ratio: spreads counters over all bits */
 
 typedef struct _STORM_TOTALS {
@@ -189,7 +190,7 @@ VOID StormPause(PSTORM_THREAD Me)
     if (Choice < 4 && KeGetCurrentIrql() < DISPATCH_LEVEL) {
         StormEndQuantum();
     }
-    for (ULONG i = 0; i < Choice; i++) {
+    for (ULONG i = 0; i < Choice * LOOP; i++) {
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
     }
 }
