@@ -37,7 +37,7 @@
  * Each pool has one lock for its free lists and the headers of its pages. For nonpaged pool it is a
  * spin lock held with interrupts off, for some dozens of instructions: cheaper than a write of CR8,
  * and as good, since whatever runs at DISPATCH_LEVEL or above is an interrupt first. For paged pool
- * it is a mutex at APC_LEVEL, since its headers may fault; threads wait for it. Pages are taken
+ * it is a fast mutex (APC_LEVEL), since its headers may fault; threads wait for it. Pages are taken
  * from and given back to mm outside of any lock. The table of big blocks has a spin lock of its
  * own; the counters of a tag are changed by atomic additions. No routine holds two locks.
  *

@@ -35,9 +35,7 @@ static inline VOID ExpReleaseSpin(POOL_LOCK *Lock, ULONG64 State)
 
 static inline VOID ExpInitializeMutex(POOL_MUTEX *Mutex)
 {
-    Mutex->Count = 1;
-    Mutex->Owner = NULL;
-    KeInitializeEvent(&Mutex->Event, SynchronizationEvent, FALSE);
+    ExInitializeFastMutex(Mutex);
 }
 
 /*
@@ -47,30 +45,18 @@ static inline VOID ExpInitializeMutex(POOL_MUTEX *Mutex)
  */
 static inline ULONG64 ExpAcquireMutex(POOL_MUTEX *Mutex)
 {
-    KIRQL OldIrql = KiReadIrql();
     PVOID Thread = KeGetCurrentThread();
-    if (OldIrql < APC_LEVEL) {
-        KiWriteIrql(APC_LEVEL);
+    if (Mutex->Owner == Thread) {
+        KeBugCheckEx(SPIN_LOCK_ALREADY_OWNED, (ULONG_PTR)Mutex, (ULONG_PTR)Thread, KiReadIrql(), 0);
     }
-    if (__atomic_sub_fetch(&Mutex->Count, 1, __ATOMIC_ACQUIRE) != 0) {
-        if (Mutex->Owner == Thread) {
-            KeBugCheckEx(SPIN_LOCK_ALREADY_OWNED, (ULONG_PTR)Mutex, (ULONG_PTR)Thread, OldIrql, 0);
-        }
-        KeWaitForSingleObject(&Mutex->Event, Executive, KernelMode, FALSE, NULL);
-    }
-    Mutex->Owner = Thread;
-    return OldIrql;
+    ExAcquireFastMutex(Mutex);
+    return 0; /* the mutex keeps the level */
 }
 
 static inline VOID ExpReleaseMutex(POOL_MUTEX *Mutex, ULONG64 State)
 {
-    Mutex->Owner = NULL;
-    if (__atomic_add_fetch(&Mutex->Count, 1, __ATOMIC_RELEASE) <= 0) {
-        KeSetEvent(&Mutex->Event, IO_NO_INCREMENT, FALSE);
-    }
-    if (State < APC_LEVEL) {
-        KiWriteIrql((KIRQL)State);
-    }
+    UNREFERENCED_PARAMETER(State);
+    ExReleaseFastMutex(Mutex);
 }
 
 /* The pool whose address range Address lies in, PoolKindNone for other addresses. */

@@ -25,12 +25,8 @@ typedef struct _POOL_LOCK {
     volatile ULONG Held;
 } POOL_LOCK;
 
-/* A lock that is waited for. Count: 1 free, 0 held, -N held with N threads that wait. */
-typedef struct _POOL_MUTEX {
-    volatile LONG Count;
-    PVOID Owner;  /* the thread */
-    KEVENT Event; /* set by each release that somebody waits for */
-} POOL_MUTEX;
+/* A lock that is waited for. */
+typedef FAST_MUTEX POOL_MUTEX;
 
 #ifdef TARN_HOST
 

@@ -32,6 +32,7 @@ TEST(PoolPagedWait, "pool/threads/paged-pool-is-waited-for", "POOL-9")
     KiStartThread(Threads[1]);
     CHECK_EQ(ThreadsDone, 0);
     CHECK_EQ(KeGetCurrentIrql(), APC_LEVEL);
+    CHECK_EQ(KeQueryPriorityThread(KeGetCurrentThread()), BETTER); /* lent by who waits */
     ExpUnlockPool(&ExpPools[PoolKindPaged], State);
     for (ULONG i = 0; i < 2; i++) {
         TestJoinThread(Threads[i]);
