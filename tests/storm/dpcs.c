@@ -5,7 +5,8 @@
 #include "kernel/hal/hal.h"
 #include "tests/storm/storm.h"
 
-#define OBJECTS 32
+#define OBJECTS  32
+#define THREADED 5 /* each fifth object is a threaded DPC */
 
 static struct {
     KDPC Dpc;
@@ -15,12 +16,20 @@ static struct {
 
 static volatile ULONG64 WrongPlace;
 
+/* A threaded one runs in a thread, the others do not. */
+static VOID CheckLevel(BOOLEAN Threaded)
+{
+    STORM_CHECK(KeGetCurrentIrql() ==
+                (Threaded && KiThreadedDpcs ? PASSIVE_LEVEL : DISPATCH_LEVEL));
+    STORM_CHECK(KeGetCurrentIrql() == PASSIVE_LEVEL || KiIsInDpc());
+}
+
 /* The arguments say where it was to run; another insert may have changed the target since. */
 static VOID NTAPI CountRun(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
 {
     ULONG Index = (ULONG)(ULONG_PTR)Context;
     STORM_CHECK(Dpc == &Shared[Index].Dpc);
-    STORM_CHECK(KeGetCurrentIrql() == DISPATCH_LEVEL && KiIsInDpc());
+    CheckLevel(Index % THREADED == 0);
     STORM_CHECK((ULONG_PTR)Argument1 == ~(ULONG_PTR)Argument2);
     StormCount(&Shared[Index].Ran);
     __atomic_fetch_add(&WrongPlace,
@@ -34,7 +43,11 @@ static VOID InitializeShared(BOOLEAN Targeted)
     RtlZeroMemory(Shared, sizeof(Shared));
     WrongPlace = 0;
     for (ULONG i = 0; i < OBJECTS; i++) {
-        KeInitializeDpc(&Shared[i].Dpc, CountRun, (PVOID)(ULONG_PTR)i);
+        if (i % THREADED == 0) {
+            KeInitializeThreadedDpc(&Shared[i].Dpc, CountRun, (PVOID)(ULONG_PTR)i);
+        } else {
+            KeInitializeDpc(&Shared[i].Dpc, CountRun, (PVOID)(ULONG_PTR)i);
+        }
         KeSetImportanceDpc(&Shared[i].Dpc, (KDPC_IMPORTANCE)(i % (MediumHighImportance + 1)));
         if (Targeted) {
             KeSetTargetProcessorDpc(&Shared[i].Dpc, (CCHAR)(i / 4 % KeNumberProcessors));
@@ -158,7 +171,11 @@ static VOID InsertAndFlush(PSTORM_THREAD Me)
 {
     PKDPC Dpc = &Own[Me->Number].Dpc;
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
-        KeInitializeDpc(Dpc, CountOwn, (PVOID)(ULONG_PTR)Me->Number);
+        if (StormRandom(Me, THREADED) == 0) {
+            KeInitializeThreadedDpc(Dpc, CountOwn, (PVOID)(ULONG_PTR)Me->Number);
+        } else {
+            KeInitializeDpc(Dpc, CountOwn, (PVOID)(ULONG_PTR)Me->Number);
+        }
         KeSetImportanceDpc(Dpc, (KDPC_IMPORTANCE)StormRandom(Me, MediumHighImportance + 1));
         KeSetTargetProcessorDpc(Dpc, (CCHAR)StormRandom(Me, KeNumberProcessors));
         STORM_CHECK(KeInsertQueueDpc(Dpc, NULL, NULL));
