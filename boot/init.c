@@ -65,6 +65,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     KiRegisterAddressProbe(MiIsAddressValid);
     ExpInitializePools();
     ExpProvideTables();
+    ExpReadPoolWords();
     KiStartIdleThread();
     HalpInitializeApic();
     HalpCalibrate();

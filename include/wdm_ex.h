@@ -98,15 +98,25 @@ PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULON
 
 /*
  * ExAllocatePoolWithTag for a request that may matter less or more than others when memory runs
- * short. No value makes a request fail while there is memory: thresholds come with milestone 3 of
- * 6. The special-pool variants only choose an edge (contract 2.5), so without special pool they
- * change nothing. DDI wdm ExAllocatePoolWithTagPriority.
+ * short. Low fails when less than an eighth of the pool's pages would be left behind it, normal
+ * when less than a 32nd would, high when there is nothing left; the words pool-low=N and
+ * pool-normal=N change these. The routines without a priority count as high, a value that is no
+ * priority as normal. The special-pool variants only choose an edge (contract 2.5), so without
+ * special pool they change nothing. DDI wdm ExAllocatePoolWithTagPriority.
  */
 PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
                                           EX_POOL_PRIORITY Priority);
 
 /* ExAllocatePoolWithTag under the tag 'None'. DDI wdm ExAllocatePool. */
 PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
+
+/*
+ * ExAllocatePoolWithTag and ExAllocatePool with quota charged to the current process (the system
+ * process is not charged). When there is no memory they raise STATUS_INSUFFICIENT_RESOURCES, with
+ * POOL_QUOTA_FAIL_INSTEAD_OF_RAISE they return NULL. DDI wdm ExAllocatePoolWithQuotaTag.
+ */
+PVOID NTAPI ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
+PVOID NTAPI ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
 
 /* The same with the contents chosen by name. DDI wdm ExAllocatePoolZero and its relatives. */
 FORCEINLINE PVOID ExAllocatePoolZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
@@ -129,6 +139,17 @@ FORCEINLINE PVOID ExAllocatePoolPriorityUninitialized(POOL_TYPE PoolType, SIZE_T
     return ExAllocatePoolWithTagPriority(PoolType, NumberOfBytes, Tag, Priority);
 }
 
+FORCEINLINE PVOID ExAllocatePoolQuotaZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
+{
+    return ExAllocatePoolWithQuotaTag((POOL_TYPE)(PoolType | POOL_ZERO_ALLOCATION), NumberOfBytes,
+                                      Tag);
+}
+FORCEINLINE PVOID ExAllocatePoolQuotaUninitialized(POOL_TYPE PoolType, SIZE_T NumberOfBytes,
+                                                   ULONG Tag)
+{
+    return ExAllocatePoolWithQuotaTag(PoolType, NumberOfBytes, Tag);
+}
+
 /*
  * NumberOfBytes of zeroed memory (unless POOL_FLAG_UNINITIALIZED). Flags name exactly one of
  * NON_PAGED, NON_PAGED_EXECUTE, PAGED. NULL (or a raise with POOL_FLAG_RAISE_ON_FAILURE) when there
@@ -136,6 +157,60 @@ FORCEINLINE PVOID ExAllocatePoolPriorityUninitialized(POOL_TYPE PoolType, SIZE_T
  * contract 2.4.
  */
 PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag);
+
+/* ---- extended parameters; contract 2.4 ------------------------------------------------------- */
+
+typedef enum _POOL_EXTENDED_PARAMETER_TYPE {
+    PoolExtendedParameterInvalidType = 0,
+    PoolExtendedParameterPriority,
+    PoolExtendedParameterSecurePool,
+    PoolExtendedParameterNumaNode,
+    PoolExtendedParameterMax,
+} POOL_EXTENDED_PARAMETER_TYPE;
+
+typedef struct _POOL_EXTENDED_PARAMS_SECURE_POOL {
+    HANDLE SecurePoolHandle;
+    PVOID Buffer;
+    ULONG_PTR Cookie;
+    ULONG SecurePoolFlags;
+} POOL_EXTENDED_PARAMS_SECURE_POOL;
+
+typedef ULONG POOL_NODE_REQUIREMENT;
+#define MM_ANY_NODE_OK 0x80000000U /* in a node: others will do, too */
+
+typedef struct _POOL_EXTENDED_PARAMETER {
+    struct {
+        ULONG64 Type : 8;
+        ULONG64 Optional : 1;  /* ignored where it is unknown or does not fit */
+        ULONG64 Reserved : 55; /* 0 */
+    };
+    union {
+        ULONG64 Reserved2;
+        PVOID Reserved3;
+        EX_POOL_PRIORITY Priority;
+        POOL_EXTENDED_PARAMS_SECURE_POOL *SecurePoolParams;
+        POOL_NODE_REQUIREMENT PreferredNode;
+    };
+} POOL_EXTENDED_PARAMETER, *PPOOL_EXTENDED_PARAMETER;
+typedef CONST POOL_EXTENDED_PARAMETER *PCPOOL_EXTENDED_PARAMETER;
+_Static_assert(sizeof(POOL_EXTENDED_PARAMETER) == 16, "contract 2.4");
+
+/*
+ * ExAllocatePool2 with Count extended parameters: a priority (as ExAllocatePoolWithTagPriority), a
+ * NUMA node (POOL_FLAG_NON_PAGED only; a certain node can be had where it is the only one, else
+ * MM_ANY_NODE_OK is needed). One that is not Optional and is unknown, does not fit, or has reserved
+ * bits set makes the request fail; so does secure pool, which does not exist here. DDI wdm
+ * ExAllocatePool3.
+ */
+PVOID NTAPI ExAllocatePool3(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag,
+                            PCPOOL_EXTENDED_PARAMETER ExtendedParameters,
+                            ULONG ExtendedParametersCount);
+/*
+ * ExFreePoolWithTag; a parameter that is not Optional is fail fast 5: only secure pool, which does
+ * not exist here, has one. (Declared publicly, without a page.)
+ */
+VOID NTAPI ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters,
+                       ULONG ExtendedParametersCount);
 
 /* ExFreePoolWithTag with tag 0. DDI ntddk ExFreePool. */
 VOID NTAPI ExFreePool(PVOID P);

@@ -83,6 +83,8 @@ PVOID MiAllocatePoolPages(POOL_TYPE PoolType, SIZE_T Pages);
 SIZE_T MiFreePoolPages(PVOID Va);
 /* Pages of the allocation that starts at Va, 0 when none does. Same IRQL. */
 SIZE_T MiQueryPoolPages(PVOID Va);
+/* Pages that a pool can still get, and could get if nobody had any. A look: it may change. */
+VOID MiQueryPoolSupply(POOL_TYPE PoolType, PSIZE_T Free, PSIZE_T Maximum);
 
 /* ---- page table entries (contract 3.6) ------------------------------------------------------- */
 

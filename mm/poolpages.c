@@ -104,6 +104,19 @@ SIZE_T MiFreePoolPages(PVOID Va)
     return Pages;
 }
 
+VOID MiQueryPoolSupply(POOL_TYPE PoolType, PSIZE_T Free, PSIZE_T Maximum)
+{
+    const MI_REGION *Region = &MiRegions[MiPoolRegion(PoolType)];
+    SIZE_T Uncommitted = MmTotalCommitLimit - MmTotalCommittedPages;
+    SIZE_T Available = MiAvailablePages();
+    *Maximum = Region->Limit < MmTotalCommitLimit ? Region->Limit : MmTotalCommitLimit;
+    *Free = Region->Limit - Region->PagesInUse;
+    *Free = *Free < Uncommitted ? *Free : Uncommitted;
+    if (!(PoolType & POOL_TYPE_PAGED) && *Free > Available) {
+        *Free = Available;
+    }
+}
+
 SIZE_T MiQueryPoolPages(PVOID Va)
 {
     PMI_REGION Region = MiPoolRegionOf(Va);

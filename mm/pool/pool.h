@@ -149,15 +149,24 @@ typedef struct _POOL_TAG_USAGE {
     ULONG Tag; /* without PROTECTED_POOL */
     ULONG64 NonPagedAllocs, NonPagedFrees, NonPagedBytes;
     ULONG64 PagedAllocs, PagedFrees, PagedBytes;
+    ULONG64 Failures[PoolLevelCount]; /* requests for which there was no memory */
 } POOL_TAG_USAGE, *PPOOL_TAG_USAGE;
 
 VOID ExpCountAllocation(ULONG Tag, POOL_KIND Kind, SIZE_T Bytes);
 VOID ExpCountFree(ULONG Tag, POOL_KIND Kind, SIZE_T Bytes);
+VOID ExpCountTagFailure(ULONG Tag, POOL_LEVEL Level);
 /* The usage of the tag in slot Slot; FALSE for an empty slot. */
 BOOLEAN ExpReadTagSlot(ULONG Slot, PPOOL_TAG_USAGE Usage);
 /* The usage of one tag; FALSE when it was never allocated. */
 BOOLEAN ExpQueryTag(ULONG Tag, PPOOL_TAG_USAGE Usage);
 #define POOL_TAG_SLOTS 2048 /* a power of two; the slot behind them is the overflow */
+
+/* ---- priorities (priority.c) ----------------------------------------------------------------- */
+
+/* A level leaves one of Share pages to others; 0: none. */
+VOID ExpSetShare(POOL_LEVEL Level, SIZE_T Share);
+SIZE_T ExpQueryShare(POOL_LEVEL Level);
+extern ULONG64 ExpFailures[PoolLevelCount]; /* requests that failed for want of memory */
 
 /* ---- reports (report.c) ---------------------------------------------------------------------- */
 
@@ -204,3 +213,5 @@ BOOLEAN ExpReadPattern(const CHAR **Arguments, CHAR Pattern[POOL_PATTERN_SIZE]);
 /* Empties the free lists. boot/init.c calls it once, before the first allocation. */
 VOID ExpInitializePools(VOID);
 VOID ExpProvideTables(VOID); /* to the resources of kernel/ke */
+/* Reads the words pool-low and pool-normal. Boot only. */
+VOID ExpReadPoolWords(VOID);

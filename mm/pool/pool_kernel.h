@@ -101,6 +101,18 @@ static inline BOOLEAN ExpIsReadable(PVOID Address)
     return MiIsAddressValid(Address);
 }
 
+/* Pages that a pool can still get, and could get if nobody had any. */
+static inline VOID ExpQuerySupply(POOL_KIND Kind, PSIZE_T Free, PSIZE_T Maximum)
+{
+    static const POOL_TYPE Types[] = {NonPagedPoolNx, NonPagedPoolExecute, PagedPool};
+    MiQueryPoolSupply(Types[Kind], Free, Maximum);
+}
+
+static inline ULONG ExpHighestNode(VOID)
+{
+    return KeQueryHighestNodeNumber();
+}
+
 /* Whether new pages of this kind read as zero. */
 static inline BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind)
 {

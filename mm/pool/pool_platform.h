@@ -20,6 +20,14 @@ typedef enum _POOL_KIND {
     PoolKindNone = PoolKindCount, /* an address outside the pools */
 } POOL_KIND;
 
+/* What a request's priority means; the routines without one allocate at the highest level. */
+typedef enum _POOL_LEVEL {
+    PoolLevelLow,
+    PoolLevelNormal,
+    PoolLevelHigh,
+    PoolLevelCount,
+} POOL_LEVEL;
+
 /* A lock that is spun for; 0 is free. */
 typedef struct _POOL_LOCK {
     volatile ULONG Held;
@@ -43,6 +51,8 @@ PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages);
 VOID ExpFreePages(PVOID Base);
 SIZE_T ExpQueryPages(PVOID Base);
 POOL_KIND ExpKindOfAddress(PVOID Address);
+VOID ExpQuerySupply(POOL_KIND Kind, PSIZE_T Free, PSIZE_T Maximum);
+ULONG ExpHighestNode(VOID);
 DECLSPEC_NORETURN VOID ExpReportBadPages(PVOID Address);
 BOOLEAN ExpIsReadable(PVOID Address);
 BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind);

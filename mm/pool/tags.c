@@ -17,6 +17,7 @@ typedef struct _POOL_TAG_COUNTERS {
     ULONG64 Allocs, Frees, Bytes;
 } POOL_TAG_COUNTERS, *PPOOL_TAG_COUNTERS;
 
+static ULONG64 ExpTagFailures[POOL_TAG_SLOTS + 1][PoolLevelCount];
 static ULONG ExpTagKeys[POOL_TAG_SLOTS + 1];
 static POOL_TAG_COUNTERS ExpTagCounters[POOL_TAG_SLOTS + 1][2]; /* nonpaged, paged */
 
@@ -43,14 +44,19 @@ static __attribute__((noinline)) ULONG ExpProbe(ULONG Tag, ULONG Home)
     return POOL_TAG_SLOTS;
 }
 
-static inline PPOOL_TAG_COUNTERS ExpCountersOf(ULONG Tag, POOL_KIND Kind)
+static inline ULONG ExpSlotOf(ULONG Tag)
 {
     Tag &= ~PROTECTED_POOL;
     ULONG Slot = ExpTagHome(Tag);
     if (ExpTagKeys[Slot] != Tag || Tag == 0) {
         Slot = ExpProbe(Tag, Slot);
     }
-    return &ExpTagCounters[Slot][Kind == PoolKindPaged];
+    return Slot;
+}
+
+static inline PPOOL_TAG_COUNTERS ExpCountersOf(ULONG Tag, POOL_KIND Kind)
+{
+    return &ExpTagCounters[ExpSlotOf(Tag)][Kind == PoolKindPaged];
 }
 
 VOID ExpCountAllocation(ULONG Tag, POOL_KIND Kind, SIZE_T Bytes)
@@ -67,6 +73,11 @@ VOID ExpCountFree(ULONG Tag, POOL_KIND Kind, SIZE_T Bytes)
     __atomic_fetch_sub(&Counters->Bytes, Bytes, __ATOMIC_RELAXED);
 }
 
+VOID ExpCountTagFailure(ULONG Tag, POOL_LEVEL Level)
+{
+    __atomic_fetch_add(&ExpTagFailures[ExpSlotOf(Tag)][Level], 1, __ATOMIC_RELAXED);
+}
+
 BOOLEAN ExpReadTagSlot(ULONG Slot, PPOOL_TAG_USAGE Usage)
 {
     const POOL_TAG_COUNTERS *NonPaged = &ExpTagCounters[Slot][0];
@@ -80,8 +91,13 @@ BOOLEAN ExpReadTagSlot(ULONG Slot, PPOOL_TAG_USAGE Usage)
         .PagedFrees = Paged->Frees,
         .PagedBytes = Paged->Bytes,
     };
-    return Usage->Tag != 0 && (Usage->NonPagedAllocs | Usage->PagedAllocs | Usage->NonPagedFrees |
-                               Usage->PagedFrees) != 0;
+    ULONG64 Counts =
+        Usage->NonPagedAllocs | Usage->PagedAllocs | Usage->NonPagedFrees | Usage->PagedFrees;
+    for (ULONG i = 0; i < PoolLevelCount; i++) {
+        Usage->Failures[i] = ExpTagFailures[Slot][i];
+        Counts |= Usage->Failures[i];
+    }
+    return Usage->Tag != 0 && Counts != 0;
 }
 
 BOOLEAN ExpQueryTag(ULONG Tag, PPOOL_TAG_USAGE Usage)

@@ -52,6 +52,20 @@ static SIZE_T HostIndex(PVOID Address, POOL_KIND Kind)
     return ((ULONG_PTR)Address - (ULONG_PTR)HostArena(Kind)) / PAGE_SIZE;
 }
 
+VOID ExpQuerySupply(POOL_KIND Kind, PSIZE_T Free, PSIZE_T Maximum)
+{
+    *Maximum = HOST_ARENA_PAGES;
+    *Free = HOST_ARENA_PAGES - HostPagesInUse[Kind];
+    if (HostPagesLeft >= 0 && *Free > (SIZE_T)HostPagesLeft) {
+        *Free = (SIZE_T)HostPagesLeft;
+    }
+}
+
+ULONG ExpHighestNode(VOID)
+{
+    return 0;
+}
+
 VOID HostStart(VOID)
 {
     for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {

@@ -79,7 +79,8 @@ static BOOLEAN Pool2EndsAndRecovers(const POOL_CASE *Case)
 }
 
 TEST(ExhaustionLegacy, "pool/exhaustion/legacy-routines-give-null-then-recover",
-     "MAT-1 No memory: the legacy routines return NULL.")
+     "MAT-1 No memory: the legacy routines return NULL. || "
+     "APP-27 The routine returns NULL when the free pool cannot satisfy the request.")
 {
     if (MmNumberOfPhysicalPages > MOST_PAGES) {
         SKIP("more than 256 MiB to fill");

@@ -162,7 +162,7 @@ TEST(ResultsRequired, "pool/flags/an-unknown-required-flag-gives-null",
      "contract 2.4: any unknown or unsatisfiable one of the low 32 bits makes the allocation fail")
 {
     const POOL_FLAGS Met = POOL_FLAG_UNINITIALIZED | POOL_FLAG_CACHE_ALIGNED |
-                           POOL_FLAG_RAISE_ON_FAILURE | POOL_FLAG_NON_PAGED;
+                           POOL_FLAG_RAISE_ON_FAILURE | POOL_FLAG_NON_PAGED | POOL_FLAG_USE_QUOTA;
     for (ULONG Bit = 0; Bit < 32; Bit++) {
         POOL_FLAGS Flag = 1ULL << Bit;
         if (Flag != POOL_FLAG_NON_PAGED_EXECUTE && Flag != POOL_FLAG_PAGED) {

@@ -1,0 +1,35 @@
+/*
+ * request.h - a request for pool memory, as the families of allocation routines hand it to
+ * allocate.c.
+ */
+#pragma once
+
+#include "mm/pool/pool.h"
+
+typedef struct _POOL_REQUEST {
+    POOL_KIND Kind;
+    POOL_TYPE PoolType; /* as bug checks show it */
+    SIZE_T Bytes;
+    ULONG Tag;
+    POOL_LEVEL Level;
+    BOOLEAN CacheAligned;
+    BOOLEAN Zero;
+    BOOLEAN Raise;
+    PVOID Caller;
+} POOL_REQUEST, *PPOOL_REQUEST;
+
+/* ---- allocate.c ------------------------------------------------------------------------------ */
+
+/* What a request gets that can't be served: NULL, or an exception when it wants one. */
+PVOID ExpRefuse(const POOL_REQUEST *Request, NTSTATUS Status);
+/* Serves a request whose family has no objection. */
+PVOID ExpAllocate(const POOL_REQUEST *Request);
+
+/* ---- priority.c ------------------------------------------------------------------------------ */
+
+/* The level of a priority; FALSE, and normal, for a value that is none. */
+BOOLEAN ExpReadPriority(EX_POOL_PRIORITY Priority, POOL_LEVEL *Level);
+/* Whether enough is left for others behind the request (PRIO-1). */
+BOOLEAN ExpLeavesEnough(const POOL_REQUEST *Request);
+/* Counts a request that failed for want of memory (PRIO-3). */
+VOID ExpCountFailure(const POOL_REQUEST *Request);
