@@ -67,7 +67,8 @@ static VOID CallAnywhere(VOID)
     KeInitializeSpinLock(&RowLock);
     KeInitializeEvent(&RowEvent, NotificationEvent, FALSE);
     KeInitializeMutex(&RowMutex, 0);
-    CHECK(KeQueryInterruptTime() != 0);
+    ULONG64 Time = KeQueryInterruptTime(); /* 0 before the first tick */
+    CHECK_EQ(KeQueryInterruptTime(), Time);
     KeQueryPerformanceCounter(&Frequency);
     CHECK(Frequency.QuadPart != 0);
     KeStallExecutionProcessor(1);
