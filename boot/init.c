@@ -61,13 +61,14 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     BlBeginGreeting(&KiBootInformation);
     KiReportUnknownWords();
     BlReadFirmware(&KiBootInformation);
+    HalpInitializeApic();
+    HalpBeginCalibration();
     MmInitialize(&KiBootInformation);
     KiRegisterAddressProbe(MiIsAddressValid);
     ExpInitializePools();
     ExpProvideTables();
     ExpReadPoolWords();
     KiStartIdleThread();
-    HalpInitializeApic();
     HalpCalibrate();
     KiInitializeTime();
     HalpStartClock();

@@ -1,12 +1,16 @@
 /*
  * clock.c - how fast the machine's clocks run, and starting the periodic one.
  *
- * The PIT's channel 2 is the yardstick (1,193,182 Hz, fixed since the first PC): both the time
- * stamp counter and the APIC timer are read around one of its one-shot runs of 2 ms. A virtual
- * machine may be put aside between two reads; so the time that each end may be off by is measured
- * too, and a run that was disturbed is repeated. The periodic interrupt comes each 15.625 ms, NT's
- * clock.
+ * Both the time stamp counter and the APIC timer are measured against a clock whose rate is known.
+ * The power management timer (3,579,545 Hz, ACPI) is read at the beginning of start-up and again
+ * when the rates are wanted, some milliseconds later: the longer the way, the less it matters that
+ * reading takes a while. Each reading stands between two of the time stamp counter, which say how
+ * far off it may be; a virtual machine may be put aside between them, so the best of several
+ * counts. The PIT's channel 2 (1,193,182 Hz, fixed since the first PC) checks the result, and
+ * stands in where there is no such timer or it tells another story. The periodic interrupt comes
+ * each 15.625 ms, NT's clock.
  */
+#include "kernel/hal/acpi.h"
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 
@@ -18,7 +22,15 @@
 #define CLOCK_TICKS_PER_SECOND 64             /* 1 s / 15.625 ms */
 #define MAX_POLLS              10000000
 #define MAX_RUNS               10
-#define TOLERANCE              200 /* a run is good when both ends are known to 1/200 of it */
+#define TOLERANCE              200 /* a run of the PIT's is good when its ends are known to 1/200 */
+
+#define PM_HZ        3579545
+#define PM_BITS      0xFFFFFF      /* all that a narrow one counts: it wraps after 4.7 s */
+#define PM_LEAST     (PM_HZ / 200) /* a way of 5 ms at least */
+#define PM_MOST      (PM_HZ / 20)  /* 50 ms at most */
+#define PM_TOLERANCE 5000          /* good when its ends are known to 1/5000 of it */
+#define READINGS     8             /* of which the best counts */
+#define AGREEMENT    50            /* both clocks must agree to 1/50 */
 
 ULONG64 HalpTscHz;
 ULONG HalpApicTimerHz;
@@ -57,7 +69,8 @@ static HALP_RUN HalpMeasure(VOID)
     return (HALP_RUN){End - Start, ApicStart - ApicEnd, (Start - Before) + (End - Running)};
 }
 
-VOID HalpCalibrate(VOID)
+/* The rates as the PIT sees them; FALSE: the machine was disturbed, they may be off by more. */
+static BOOLEAN HalpMeasureByPit(PULONG64 TscHz, PULONG ApicHz)
 {
     HALP_RUN Best = HalpMeasure();
     for (ULONG i = 1; i < MAX_RUNS && Best.Doubt > Best.Tsc / TOLERANCE; i++) {
@@ -66,8 +79,88 @@ VOID HalpCalibrate(VOID)
             Best = Run;
         }
     }
-    HalpTscHz = Best.Tsc * PIT_HZ / CALIBRATION_COUNT;
-    HalpApicTimerHz = (ULONG)(Best.Apic * PIT_HZ / CALIBRATION_COUNT);
+    *TscHz = Best.Tsc * PIT_HZ / CALIBRATION_COUNT;
+    *ApicHz = (ULONG)(Best.Apic * PIT_HZ / CALIBRATION_COUNT);
+    return Best.Doubt <= Best.Tsc / AGREEMENT;
+}
+
+/* ---- the power management timer -------------------------------------------------------------- */
+
+/* The clocks at one moment, as nearly as can be. */
+typedef struct _HALP_MOMENT {
+    ULONG64 Tsc;
+    ULONG64 Doubt; /* ticks of the time stamp counter that the reading took */
+    ULONG Apic;    /* counts down */
+    ULONG Pm;
+} HALP_MOMENT;
+
+static HALP_MOMENT HalpBeginning;
+
+static HALP_MOMENT HalpReadMoment(VOID)
+{
+    HALP_MOMENT Best = {.Doubt = ~0ULL};
+    for (ULONG i = 0; i < READINGS; i++) {
+        ULONG64 Before = HalpReadTsc();
+        ULONG Pm = HalpReadPmTimer();
+        ULONG Apic = HalpReadApicTimer();
+        ULONG64 Doubt = HalpReadTsc() - Before;
+        if (Doubt < Best.Doubt) {
+            Best = (HALP_MOMENT){Before + Doubt / 2, Doubt, Apic, Pm};
+        }
+    }
+    return Best;
+}
+
+ULONG HalpReadPmTimer(VOID)
+{
+    return HalpIn32((USHORT)HalpMachine.PmTimerPort) & PM_BITS;
+}
+
+VOID HalpBeginCalibration(VOID)
+{
+    HalpStartApicTimer(MAXULONG, FALSE);
+    if (HalpMachine.PmTimerPort != 0) {
+        HalpBeginning = HalpReadMoment();
+    }
+}
+
+/* The rates over the way from the beginning; FALSE when there is no timer, or it stands. */
+static BOOLEAN HalpMeasureByPm(PULONG64 TscHz, PULONG ApicHz)
+{
+    const HALP_MOMENT *Start = &HalpBeginning;
+    if (HalpMachine.PmTimerPort == 0) {
+        return FALSE;
+    }
+    for (ULONG i = 0; i < MAX_POLLS; i++) {
+        HALP_MOMENT End = HalpReadMoment();
+        ULONG Way = (End.Pm - Start->Pm) & PM_BITS;
+        ULONG64 Tsc = End.Tsc - Start->Tsc;
+        if (Way >= PM_MOST ||
+            (Way >= PM_LEAST && (Start->Doubt + End.Doubt) / 2 <= Tsc / PM_TOLERANCE)) {
+            *TscHz = Tsc * PM_HZ / Way;
+            *ApicHz = (ULONG)((ULONG64)(Start->Apic - End.Apic) * PM_HZ / Way);
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static BOOLEAN HalpDoAgree(ULONG64 First, ULONG64 Second)
+{
+    ULONG64 Difference = First < Second ? Second - First : First - Second;
+    return Difference <= First / AGREEMENT;
+}
+
+VOID HalpCalibrate(VOID)
+{
+    ULONG64 TscHz;
+    ULONG ApicHz;
+    BOOLEAN Measured = HalpMeasureByPm(&TscHz, &ApicHz);
+    BOOLEAN Checked = HalpMeasureByPit(&HalpTscHz, &HalpApicTimerHz);
+    if (Measured && (!Checked || HalpDoAgree(TscHz, HalpTscHz))) {
+        HalpTscHz = TscHz;
+        HalpApicTimerHz = ApicHz;
+    }
 }
 
 VOID HalpStartClock(VOID)

@@ -83,8 +83,12 @@ VOID HalpRequestInterrupt(ULONG ApicId, UCHAR Vector);
 VOID HalpSendNmi(ULONG ApicId);
 VOID HalpSendInit(ULONG ApicId);                /* makes it wait for the next: */
 VOID HalpSendStartup(ULONG ApicId, ULONG Page); /* start in real mode at physical page Page */
-VOID HalpCalibrate(VOID);                       /* TSC and APIC timer against the PIT */
-VOID HalpStartClock(VOID);                      /* periodic interrupt each 15.625 ms */
+/* Begins and ends measuring the clocks; the APIC timer is in use meanwhile. Boot only. */
+VOID HalpBeginCalibration(VOID);
+VOID HalpCalibrate(VOID);
+/* The power management timer: 24 bits at 3,579,545 Hz. Only where the machine has one. */
+ULONG HalpReadPmTimer(VOID);
+VOID HalpStartClock(VOID); /* periodic interrupt each 15.625 ms */
 ULONG HalpLocalApicId(VOID);
 /* The version registers: 82489DX and later; bits 23:16 of the I/O APIC's are its last line. */
 ULONG HalpLocalApicVersion(VOID);
