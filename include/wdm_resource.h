@@ -14,7 +14,8 @@
  * (IRQL, APC counts, resource) acquired and released with APCs enabled; 0x1000 (resource, thread,
  * 0) exclusive access for who has shared access, who would wait for himself; 0xD0 (resource, 0, 0)
  * initialised a second time, 0xD1 (the same) deleted without that; 0x100B (resource, owner, 0)
- * deleted or initialised anew while it is owned; 0xE5 (IRQL, 0, 0) at a level that is too high.
+ * deleted or initialised anew while it is owned; 0x100A (resource, thread, 0) a thread that ends
+ * owning one, without an owner pointer in its place; 0xE5 (IRQL, 0, 0) at a level that is too high.
  */
 #pragma once
 

@@ -561,6 +561,8 @@ typedef struct _KI_TABLE_MEMORY {
     VOID (*Free)(PVOID Table);
 } KI_TABLE_MEMORY;
 extern KI_TABLE_MEMORY KiTableMemory;
+/* Checked mode: a thread ends. Bug check 0xC4/0x100A (resource, thread, 0) if it owns one. */
+VOID KiCheckOwnedResources(PKTHREAD Thread);
 
 /* ---- mutexes (mutant.c); KiDispatcherLock is held -------------------------------------------- */
 

@@ -7,6 +7,8 @@
 #define SMALLEST_TABLE 4 /* entries, the first one included, which holds the size */
 #define NOT_A_THREAD   3 /* the low bits of an owner pointer */
 
+#define VERIFIER_OWNER_ENDED 0x100A /* first parameter of bug check 0xC4 */
+
 KI_TABLE_MEMORY KiTableMemory;
 
 /* ---- entries --------------------------------------------------------------------------------- */
@@ -217,4 +219,30 @@ BOOLEAN KiIsListed(PERESOURCE Resource)
                      KiMayRead(&Next->Blink) && Next->Blink == Entry;
     KiUnlockResourceList(Flags);
     return Listed;
+}
+
+static BOOLEAN KiOwnsResource(PERESOURCE Resource, PKTHREAD Thread)
+{
+    ULONG64 Flags = KiLockResource(Resource);
+    BOOLEAN Owns = KiFindOwner(Resource, (ERESOURCE_THREAD)Thread) != NULL;
+    KiUnlockResource(Resource, Flags);
+    return Owns;
+}
+
+VOID KiCheckOwnedResources(PKTHREAD Thread)
+{
+    PERESOURCE Owned = NULL;
+    ULONG64 Flags = KiLockResourceList();
+    for (PLIST_ENTRY Entry = KiResourceList.Flink; Entry != &KiResourceList && Owned == NULL;
+         Entry = Entry->Flink) {
+        PERESOURCE Resource = CONTAINING_RECORD(Entry, ERESOURCE, SystemResourcesList);
+        if (KiOwnsResource(Resource, Thread)) {
+            Owned = Resource;
+        }
+    }
+    KiUnlockResourceList(Flags);
+    if (Owned != NULL) {
+        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_OWNER_ENDED, (ULONG_PTR)Owned,
+                     (ULONG_PTR)Thread, 0);
+    }
 }

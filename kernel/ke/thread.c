@@ -103,6 +103,9 @@ DECLSPEC_NORETURN VOID KiTerminateThread(VOID)
 {
     PKTHREAD Thread = KeGetCurrentThread();
     KiRundownApcs(Thread);
+    if (KiCheckedMode) {
+        KiCheckOwnedResources(Thread);
+    }
     KiLockDispatcher();
     KiAbandonMutants(Thread);
     Thread->State = ThreadTerminated;

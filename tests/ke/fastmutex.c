@@ -4,6 +4,7 @@
  */
 #include "tests/ke/bench.h"
 #include "tests/ke/smp.h"
+#include "tests/ke/steps.h"
 
 #define HIGH    (KI_PRIORITY_DEFAULT + 1) /* runs at once */
 #define LOW     (KI_PRIORITY_DEFAULT - 5)
@@ -333,6 +334,80 @@ TEST(FastBoosted, "fastmutex/a-waiter-is-boosted", "WAIT-5")
 TEST(FastNotBoosted, "fastmutex/a-test-begins-without-the-boost-of-the-one-before", "")
 {
     CHECK_EQ(KeQueryPriorityThread(KeGetCurrentThread()), KI_PRIORITY_DEFAULT);
+}
+
+/* ---- between two instructions ---------------------------------------------------------------- */
+
+static PKTHREAD Arrived;
+
+static VOID WaiterArrives(VOID)
+{
+    Arrived = TestStartThread(TakeAndNote, (PVOID)'a', HIGH);
+}
+
+TEST(FastRelease, "fastmutex/somebody-arrives-between-two-instructions-of-a-release", "FMTX-1")
+{
+    BOOLEAN Interfered = TRUE;
+    ULONG Step;
+    for (Step = 0; Interfered; Step++) {
+        KeSetPriorityThread(KeGetCurrentThread(), KI_PRIORITY_DEFAULT);
+        Begin();
+        KeEnterCriticalRegion();
+        ExAcquireFastMutexUnsafe(&TestMutex);
+        Interfered = TestInterfere(Disown, Step, WaiterArrives);
+        CHECK_EQ(KeGetCurrentThread()->Loans, 0);
+        if (Interfered) {
+            TestJoinThread(Arrived);
+        }
+        CHECK_EQ(OrderLength, Interfered);
+        CHECK_EQ(TestMutex.Count, 1);
+        CHECK_EQ(TestMutex.Owner, NULL);
+        CHECK_EQ(TestMutex.Event.Header.SignalState, 0);
+    }
+    CHECK_GT(Step, 10);
+}
+
+static KEVENT Leave;
+
+static VOID NTAPI OwnUntilTold(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    Own();
+    KeWaitForSingleObject(&Leave, Executive, KernelMode, FALSE, NULL);
+    Disown();
+}
+
+static VOID NTAPI LetOwnerLeave(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    KeSetEvent(&Leave, IO_NO_INCREMENT, FALSE);
+}
+
+static VOID OwnerLeaves(VOID)
+{
+    LetOwnerLeave(NULL);
+}
+
+TEST(FastAcquire, "fastmutex/the-owner-leaves-between-two-instructions-of-an-acquire", "FMTX-1")
+{
+    BOOLEAN Interfered = TRUE;
+    ULONG Step;
+    KeInitializeEvent(&Leave, SynchronizationEvent, FALSE);
+    for (Step = 0; Interfered; Step++) {
+        KeSetPriorityThread(KeGetCurrentThread(), KI_PRIORITY_DEFAULT);
+        Begin();
+        KeClearEvent(&Leave);
+        PKTHREAD Owner = TestStartThread(OwnUntilTold, NULL, HIGH);
+        PKTHREAD Last = TestStartThread(LetOwnerLeave, NULL, LOW); /* when everybody waits */
+        Interfered = TestInterfere(Own, Step, OwnerLeaves);
+        CHECK_EQ(TestMutex.Owner, KeGetCurrentThread());
+        CHECK_EQ(TestMutex.Count, 0);
+        Disown();
+        TestJoinThread(Owner);
+        TestJoinThread(Last);
+        CHECK_EQ(TestMutex.Count, 1);
+    }
+    CHECK_GT(Step, 10);
 }
 
 /* ---- storms ---------------------------------------------------------------------------------- */

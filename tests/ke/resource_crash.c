@@ -143,3 +143,20 @@ CRASH_TEST(CrashResourceDeleted, "resource/deleted-while-it-is-owned",
     ExAcquireResourceSharedLite(&TestResource, TRUE);
     ExDeleteResourceLite(&TestResource);
 }
+
+static VOID NTAPI OwnAndEnd(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    TestAnnounce("ending", (ULONG64)KeGetCurrentThread());
+    KeEnterCriticalRegion();
+    ExAcquireResourceSharedLite(&TestResource, TRUE);
+    KeLeaveCriticalRegion();
+}
+
+CRASH_TEST(CrashResourceEnded, "resource/owned-by-a-thread-that-ends",
+           "0xC4 0x100A $resource $ending 0x0", "contract 4.6: 0x100A owner thread ended")
+{
+    Announce();
+    TestStartThread(OwnForever, NULL, HIGH);
+    TestStartThread(OwnAndEnd, NULL, HIGH);
+}
