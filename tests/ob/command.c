@@ -34,6 +34,21 @@ TEST(ObCommands, "ob/commands/objects-and-handles-are-shown", "contract 6: !obje
     CHECK_EQ(ObDereferenceObject(Object), 0);
 }
 
+/* Looks like an object but for its type. */
+TEST(ObCommandsFake, "ob/commands/what-has-no-type-is-no-object", "!object")
+{
+    static ULONG64 NoType[64];
+    static struct {
+        OBJECT_HEADER Header;
+        ULONG64 Body;
+    } Fake;
+    Fake.Header.PointerCount = 1;
+    Fake.Header.Type = (POBJECT_TYPE)&NoType[16];
+    ExecuteWith("!object ", (ULONG64)&Fake.Body);
+    Fake.Header.Type = TestObjectType();
+    ExecuteWith("!object ", (ULONG64)&Fake.Body);
+}
+
 TEST(ObCommandsHigh, "ob/commands/names-are-not-touched-at-dispatch-level", "FMTX-4")
 {
     HANDLE Handle;
