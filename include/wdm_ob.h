@@ -216,6 +216,23 @@ NTSTATUS NTAPI ObOpenObjectByPointerWithTag(PVOID Object, ULONG HandleAttributes
 NTSTATUS NTAPI ObCloseHandle(HANDLE Handle, KPROCESSOR_MODE PreviousMode);
 NTSTATUS NTAPI ZwClose(HANDLE Handle);
 
+/* Whether a handle, which is taken to be open, is a kernel handle. Any IRQL. DDI ntifs. */
+BOOLEAN NTAPI ObIsKernelHandle(HANDLE Handle);
+
+#define DUPLICATE_CLOSE_SOURCE    0x1 /* whatever the status is */
+#define DUPLICATE_SAME_ACCESS     0x2 /* instead of DesiredAccess */
+#define DUPLICATE_SAME_ATTRIBUTES 0x4 /* instead of HandleAttributes */
+
+/*
+ * Opens one more handle to the object of SourceHandle; TargetHandle may be NULL to only close that.
+ * Both processes are NtCurrentProcess(): STATUS_INVALID_HANDLE else, and for SourceHandle.
+ * STATUS_INVALID_PARAMETER: an attribute that no handle has; STATUS_INSUFFICIENT_RESOURCES.
+ * PASSIVE_LEVEL. DDI ntifs ZwDuplicateObject.
+ */
+NTSTATUS NTAPI ZwDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle,
+                                 HANDLE TargetProcessHandle, PHANDLE TargetHandle,
+                                 ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options);
+
 /* ---- directories and symbolic links ---------------------------------------------------------- */
 
 /*

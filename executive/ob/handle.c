@@ -12,6 +12,7 @@
  *   HNDL-2  Each entry of the pages but entry 0 is either open or in the queue of free ones.
  */
 #include "executive/ob/ob.h"
+#include "kernel/rtl/section.h"
 
 #define TAG_TABLE      'btbO' /* Obtb */
 #define PAGE_ENTRIES   (PAGE_SIZE / sizeof(OBP_HANDLE))
@@ -52,10 +53,11 @@ static POBP_HANDLE ObpEntry(ULONG Number)
     return &ObpPages[Number / PAGE_ENTRIES][Number % PAGE_ENTRIES];
 }
 
-BOOLEAN ObpIsKernelHandle(HANDLE Handle)
+BOOLEAN NTAPI ObIsKernelHandle(HANDLE Handle)
 {
     return ((ULONG_PTR)Handle & OBP_KERNEL_HANDLE_BITS) == OBP_KERNEL_HANDLE_BITS;
 }
+EXPORT(ObIsKernelHandle);
 
 static HANDLE ObpMakeHandle(ULONG Number, ULONG Attributes)
 {
@@ -135,7 +137,7 @@ NTSTATUS ObpEnterHandle(const OBP_HANDLE *Entry, PHANDLE Handle)
 /* The number of an open handle, 0 of another value. The lock is held. */
 static ULONG ObpHandleNumber(HANDLE Handle)
 {
-    BOOLEAN Kernel = ObpIsKernelHandle(Handle);
+    BOOLEAN Kernel = ObIsKernelHandle(Handle);
     ULONG_PTR Number = ((ULONG_PTR)Handle & ~(Kernel ? OBP_KERNEL_HANDLE_BITS : 0)) / HANDLE_UNIT;
     if (Number == END_OF_QUEUE || Number >= (ULONG_PTR)ObpPageCount * PAGE_ENTRIES) {
         return 0;

@@ -179,7 +179,6 @@ NTSTATUS ObpEnterHandle(const OBP_HANDLE *Entry, PHANDLE Handle);
 BOOLEAN ObpRemoveHandle(HANDLE Handle, POBP_HANDLE Entry);
 /* Copies what a handle stands for, with a reference to the object. FALSE when it is not open. */
 BOOLEAN ObpLookUpHandle(HANDLE Handle, POBP_HANDLE Entry);
-BOOLEAN ObpIsKernelHandle(HANDLE Handle);
 /* The same for the first open handle whose number is not below *Number, which moves behind it. */
 BOOLEAN ObpNextHandle(PULONG Number, PHANDLE Handle, POBP_HANDLE Entry);
 extern ULONG ObpHandlesInUse;

@@ -22,7 +22,7 @@ static VOID ObpCheckHandle(HANDLE Handle, POBJECT_TYPE ObjectType, KPROCESSOR_MO
         KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_NULL_HANDLE, 0,
                      (ULONG_PTR)ObjectType, 0);
     }
-    if (AccessMode != KernelMode && ObpIsKernelHandle(Handle) && Handle != ZwCurrentThread() &&
+    if (AccessMode != KernelMode && ObIsKernelHandle(Handle) && Handle != ZwCurrentThread() &&
         Handle != ZwCurrentProcess()) {
         KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_KERNEL_HANDLE, (ULONG_PTR)Handle,
                      (ULONG_PTR)ObjectType, (ULONG_PTR)AccessMode);
@@ -38,7 +38,7 @@ static BOOLEAN ObpResolveHandle(HANDLE Handle, KPROCESSOR_MODE AccessMode, POBP_
         ObfReferenceObject(Thread);
         return TRUE;
     }
-    return (AccessMode == KernelMode || !ObpIsKernelHandle(Handle)) &&
+    return (AccessMode == KernelMode || !ObIsKernelHandle(Handle)) &&
            ObpLookUpHandle(Handle, Entry);
 }
 
@@ -94,12 +94,51 @@ NTSTATUS NTAPI ObReferenceObjectByHandleWithTag(HANDLE Handle, ACCESS_MASK Desir
 }
 EXPORT(ObReferenceObjectByHandleWithTag);
 
+/* ---- one more -------------------------------------------------------------------------------- */
+
+static NTSTATUS ObpDuplicate(HANDLE SourceHandle, PHANDLE TargetHandle, ACCESS_MASK DesiredAccess,
+                             ULONG HandleAttributes, ULONG Options)
+{
+    OBP_HANDLE Entry;
+    NTSTATUS Status = STATUS_SUCCESS;
+    if (!ObpResolveHandle(SourceHandle, KernelMode, &Entry)) {
+        return STATUS_INVALID_HANDLE;
+    }
+    if (TargetHandle != NULL) {
+        Status = ObOpenObjectByPointer(
+            Entry.Object, Options & DUPLICATE_SAME_ATTRIBUTES ? Entry.Attributes : HandleAttributes,
+            NULL, Options & DUPLICATE_SAME_ACCESS ? Entry.Access : DesiredAccess, NULL, KernelMode,
+            TargetHandle);
+    }
+    ObfDereferenceObject(Entry.Object);
+    return Status;
+}
+
+NTSTATUS NTAPI ZwDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle,
+                                 HANDLE TargetProcessHandle, PHANDLE TargetHandle,
+                                 ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options)
+{
+    ObpRequireZw(__builtin_return_address(0));
+    if (SourceProcessHandle != NtCurrentProcess() ||
+        (TargetHandle != NULL && TargetProcessHandle != NtCurrentProcess())) {
+        return STATUS_INVALID_HANDLE;
+    }
+    NTSTATUS Status =
+        ObpDuplicate(SourceHandle, TargetHandle, DesiredAccess, HandleAttributes, Options);
+    if (Options & DUPLICATE_CLOSE_SOURCE) {
+        NTSTATUS Closed = ObCloseHandle(SourceHandle, KernelMode);
+        Status = NT_SUCCESS(Status) ? Closed : Status;
+    }
+    return Status;
+}
+EXPORT(ZwDuplicateObject);
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 NTSTATUS NTAPI ObCloseHandle(HANDLE Handle, KPROCESSOR_MODE PreviousMode)
 {
     OBP_HANDLE Entry;
-    BOOLEAN Kernel = ObpIsKernelHandle(Handle);
+    BOOLEAN Kernel = ObIsKernelHandle(Handle);
     KiRequireIrql(PASSIVE_LEVEL);
     if (PreviousMode != KernelMode && Kernel) {
         return STATUS_INVALID_HANDLE;

@@ -35,7 +35,7 @@ TEST(IoNotification, "event/named/notification-event-is-made-set-then-opened",
     ULONG64 Bytes = TestTagBytes(EVENT_TAG), Names = TestObjectBytes();
     PKEVENT Event = IoCreateNotificationEvent(&SharedName, &First);
     REQUIRE(Event != NULL);
-    CHECK(ObpIsKernelHandle(First));
+    CHECK(ObIsKernelHandle(First));
     CHECK_EQ(ObpHeader(Event)->PointerCount, 2);
     CHECK_STATUS(Poll(Event), STATUS_SUCCESS);
     CHECK_STATUS(Poll(Event), STATUS_SUCCESS);
@@ -59,7 +59,7 @@ TEST(IoSynchronization, "event/named/synchronization-event-lets-one-go",
     HANDLE Handle;
     PKEVENT Event = IoCreateSynchronizationEvent(&SharedName, &Handle);
     REQUIRE(Event != NULL);
-    CHECK(ObpIsKernelHandle(Handle));
+    CHECK(ObIsKernelHandle(Handle));
     CHECK_STATUS(Poll(Event), STATUS_SUCCESS);
     CHECK_STATUS(Poll(Event), STATUS_TIMEOUT);
     ZwClose(Handle);
@@ -108,7 +108,7 @@ TEST(ZwEvents, "event/handle/set-reset-clear-query", "DDI ntifs ZwCreateEvent, Z
     ULONG64 Bytes = TestTagBytes(EVENT_TAG);
     REQUIRE(
         NT_SUCCESS(ZwCreateEvent(&Handle, EVENT_ALL_ACCESS, NULL, SynchronizationEvent, FALSE)));
-    CHECK(!ObpIsKernelHandle(Handle));
+    CHECK(!ObIsKernelHandle(Handle));
     CheckState(Handle, SynchronizationEvent, 0);
     CHECK_STATUS(ZwSetEvent(Handle, &Previous), STATUS_SUCCESS);
     CHECK_EQ(Previous, 0);
@@ -122,7 +122,7 @@ TEST(ZwEvents, "event/handle/set-reset-clear-query", "DDI ntifs ZwCreateEvent, Z
     CheckState(Handle, SynchronizationEvent, 0);
     CHECK_STATUS(ZwClose(Handle), STATUS_SUCCESS);
     REQUIRE(NT_SUCCESS(CreateEvent(NULL, OBJ_KERNEL_HANDLE, NotificationEvent, TRUE, &Handle)));
-    CHECK(ObpIsKernelHandle(Handle));
+    CHECK(ObIsKernelHandle(Handle));
     CheckState(Handle, NotificationEvent, 1);
     ZwClose(Handle);
     CHECK_EQ(TestTagBytes(EVENT_TAG), Bytes);

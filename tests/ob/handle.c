@@ -121,6 +121,61 @@ TEST(HandleByPointer, "ob/handle/opened-by-pointer", "DDI ntifs ObOpenObjectByPo
     CHECK_EQ(ObDereferenceObject(Object), 0);
 }
 
+static ACCESS_MASK GrantedAccess(HANDLE Handle)
+{
+    OBJECT_HANDLE_INFORMATION Information = {0, 0};
+    PVOID Object;
+    CHECK_STATUS(ObReferenceObjectByHandle(Handle, 0, NULL, KernelMode, &Object, &Information),
+                 STATUS_SUCCESS);
+    ObDereferenceObject(Object);
+    return Information.GrantedAccess;
+}
+
+static NTSTATUS Duplicate(HANDLE Source, PHANDLE Target, ACCESS_MASK Access, ULONG Attributes,
+                          ULONG Options)
+{
+    return ZwDuplicateObject(NtCurrentProcess(), Source, NtCurrentProcess(), Target, Access,
+                             Attributes, Options);
+}
+
+TEST(HandleDuplicate, "ob/handle/duplicated", "DDI ntifs ZwDuplicateObject")
+{
+    HANDLE Handle, Other, None = NULL;
+    PVOID Object;
+    REQUIRE(NT_SUCCESS(TestInsert(NULL, 0, &Object, &Handle)));
+    CHECK_STATUS(Duplicate(Handle, &Other, GENERIC_WRITE, OBJ_KERNEL_HANDLE, 0), STATUS_SUCCESS);
+    CHECK(ObIsKernelHandle(Other));
+    CHECK_EQ(GrantedAccess(Other), READ_CONTROL | 2);
+    CHECK_EQ(ObpHeader(Object)->HandleCount, 2);
+    /* The copy takes over what it is told to, and the source goes. */
+    CHECK_STATUS(
+        Duplicate(Handle, &None, GENERIC_WRITE, OBJ_KERNEL_HANDLE,
+                  DUPLICATE_SAME_ACCESS | DUPLICATE_SAME_ATTRIBUTES | DUPLICATE_CLOSE_SOURCE),
+        STATUS_SUCCESS);
+    CHECK(!ObIsKernelHandle(None));
+    CHECK_EQ(GrantedAccess(None), READ_CONTROL | 1);
+    CHECK_EQ(ObpHeader(Object)->HandleCount, 2);
+    CHECK_STATUS(Duplicate(Handle, &Handle, 0, 0, 0), STATUS_INVALID_HANDLE);
+    CHECK_STATUS(Duplicate(Other, NULL, 0, 0, DUPLICATE_CLOSE_SOURCE), STATUS_SUCCESS);
+    CHECK_STATUS(ZwDuplicateObject(ODD_HANDLE, None, NtCurrentProcess(), &Other, 0, 0, 0),
+                 STATUS_INVALID_HANDLE);
+    CHECK_STATUS(ZwDuplicateObject(NtCurrentProcess(), None, NULL, &Other, 0, 0, 0),
+                 STATUS_INVALID_HANDLE);
+    CHECK_STATUS(Duplicate(None, &Other, 0, OBJ_PERMANENT, 0), STATUS_INVALID_PARAMETER);
+    CHECK_EQ(ObpHeader(Object)->HandleCount, 1);
+    CHECK_STATUS(Duplicate(None, &Other, 0, OBJ_PERMANENT, DUPLICATE_CLOSE_SOURCE),
+                 STATUS_INVALID_PARAMETER);
+    CHECK_EQ(ObDereferenceObject(Object), 0);
+    /* The pseudo handle becomes a real one. */
+    REQUIRE(NT_SUCCESS(Duplicate(ZwCurrentThread(), &Handle, SYNCHRONIZE, 0, 0)));
+    CHECK_STATUS(
+        ObReferenceObjectByHandle(Handle, SYNCHRONIZE, *PsThreadType, UserMode, &Object, NULL),
+        STATUS_SUCCESS);
+    CHECK_EQ(Object, KeGetCurrentThread());
+    ObDereferenceObject(Object);
+    ZwClose(Handle);
+}
+
 TEST(HandleClose, "ob/handle/each-close-is-told-to-the-type", "ob.h: OB_CLOSE_ROUTINE")
 {
     HANDLE First, Second;

@@ -81,7 +81,7 @@ TEST(CreateThread, "ps/create/a-handle-a-thread-an-end", "DDI wdm PsCreateSystem
     ULONG InUse = ObpHandlesInUse;
     REQUIRE(
         NT_SUCCESS(PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, &Id, Look, &Seen)));
-    CHECK(ObpIsKernelHandle(Handle));
+    CHECK(ObIsKernelHandle(Handle));
     PETHREAD Thread = Reference(Handle);
     REQUIRE(Thread != NULL);
     CHECK_STATUS(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL), STATUS_SUCCESS);
