@@ -7,7 +7,6 @@
 #define SLOTS 4 /* APCs of each thread, each for another target; every second one is special */
 
 typedef struct _APC_THREAD {
-    PKTHREAD Thread;
     KEVENT Turn;
     volatile BOOLEAN Critical, Guarded; /* where it is, as it knows itself */
     volatile ULONG64 Inserted, Begun, Ended, Removed;
@@ -25,7 +24,7 @@ static PAPC_THREAD TargetOf(PSTORM_THREAD Me, ULONG Slot)
 
 static VOID CheckDelivery(PAPC_THREAD Target, KIRQL Irql, BOOLEAN Special)
 {
-    STORM_CHECK(KeGetCurrentThread() == Target->Thread);
+    STORM_CHECK(KeGetCurrentThread() == StormThreadOf((ULONG)(Target - Targets)));
     STORM_CHECK(KeGetCurrentIrql() == Irql);
     STORM_CHECK(!Target->Guarded);
     STORM_CHECK(Special || !Target->Critical);
@@ -106,6 +105,12 @@ static VOID PassRegion(PSTORM_THREAD Me, PAPC_THREAD Own)
 static VOID SendAndTake(PSTORM_THREAD Me)
 {
     PAPC_THREAD Own = &Targets[Me->Number], Partner = &Targets[Me->Number ^ 1];
+    for (ULONG Slot = 0; Slot < SLOTS; Slot++) {
+        ULONG Target = (ULONG)(TargetOf(Me, Slot) - Targets);
+        KeInitializeApc(&Own->Apcs[Slot], StormThreadOf(Target), OriginalApcEnvironment,
+                        KernelRoutine, NULL, Slot % 2 == 0 ? NULL : NormalRoutine, KernelMode,
+                        NULL);
+    }
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
         PassRegion(Me, Own);
         StormPause(Me);
@@ -119,25 +124,14 @@ static VOID SendAndTake(PSTORM_THREAD Me)
     STORM_CHECK(Own->Begun == Own->Ended);
 }
 
-static VOID FindThread(PSTORM_THREAD Me)
-{
-    Targets[Me->Number].Thread = Me->Thread;
-}
-
 STORM(ApcRegions, "storm/apcs/none-runs-inside-a-region-and-each-behind-it", "APC-2")
 {
     ULONG Count = StormThreads();
     RtlZeroMemory(Targets, sizeof(Targets));
-    StormRun(Count, FindThread, 1); /* the same threads come again: their memory is a table's */
     KeInitializeEvent(&AllSent, NotificationEvent, FALSE);
     Busy = Count;
     for (ULONG i = 0; i < Count; i++) {
         KeInitializeEvent(&Targets[i].Turn, SynchronizationEvent, i % 2 == 0);
-        for (ULONG Slot = 0; Slot < SLOTS; Slot++) {
-            KeInitializeApc(&Targets[i].Apcs[Slot], Targets[(i + 1 + Slot) % Count].Thread,
-                            OriginalApcEnvironment, KernelRoutine, NULL,
-                            Slot % 2 == 0 ? NULL : NormalRoutine, KernelMode, NULL);
-        }
     }
     StormRun(Count, SendAndTake, StormEach(4000));
 }

@@ -173,6 +173,11 @@ VOID StormRun(ULONG Count, STORM_ROUTINE *Routine, ULONG Rounds)
     }
 }
 
+PKTHREAD StormThreadOf(ULONG Number)
+{
+    return Storm.Threads[Number].Thread;
+}
+
 VOID StormEndQuantum(VOID)
 {
     ULONG64 Flags = KiDisableInterrupts(); /* the thread and the processor are of one moment */

@@ -45,6 +45,9 @@ ULONG StormEach(ULONG Total);
 /* Runs Routine in Count threads at once, which may use every processor; returns behind the last. */
 VOID StormRun(ULONG Count, STORM_ROUTINE *Routine, ULONG Rounds);
 
+/* One of the threads that run now: all of them are there before the first begins. */
+PKTHREAD StormThreadOf(ULONG Number);
+
 /* Whether a thread is to go on: TRUE until something failed. */
 BOOLEAN StormGoesOn(VOID);
 /* Records a failure, from any thread at any IRQL; the first few are printed. */
