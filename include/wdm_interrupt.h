@@ -187,6 +187,27 @@ NTSTATUS NTAPI IoConnectInterruptEx(PIO_CONNECT_INTERRUPT_PARAMETERS Parameters)
 /* Ends what IoConnectInterruptEx began. PASSIVE_LEVEL. DDI wdm IoDisconnectInterruptEx. */
 VOID NTAPI IoDisconnectInterruptEx(PIO_DISCONNECT_INTERRUPT_PARAMETERS Parameters);
 
+/* ---- whether they are wanted ----------------------------------------------------------------- */
+
+typedef struct _IO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS {
+    ULONG Version; /* as IoConnectInterruptEx returned it */
+    union {
+        PVOID Generic;
+        PKINTERRUPT InterruptObject;
+        PIO_INTERRUPT_MESSAGE_INFO InterruptMessageTable;
+    } ConnectionContext;
+} IO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS, *PIO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS;
+_Static_assert(sizeof(IO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS) == 0x10, "driver ABI");
+
+/*
+ * A service routine that is reported inactive stays connected but is not called; its line is masked
+ * if no other routine there is active. One that runs meanwhile on another processor is not waited
+ * for. They are active when they are connected. <= DISPATCH_LEVEL. DDI wdm IoReportInterruptActive,
+ * IoReportInterruptInactive.
+ */
+VOID NTAPI IoReportInterruptActive(PIO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS Parameters);
+VOID NTAPI IoReportInterruptInactive(PIO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS Parameters);
+
 /* ---- shared data ----------------------------------------------------------------------------- */
 
 /*

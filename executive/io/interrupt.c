@@ -339,3 +339,30 @@ VOID NTAPI IoDisconnectInterruptEx(PIO_DISCONNECT_INTERRUPT_PARAMETERS Parameter
     }
 }
 EXPORT(IoDisconnectInterruptEx);
+
+/* ---- whether they are wanted ----------------------------------------------------------------- */
+
+static VOID IopReportActive(PIO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS Parameters, BOOLEAN Active)
+{
+    KiRequireIrql(DISPATCH_LEVEL);
+    if (Parameters->Version != CONNECT_MESSAGE_BASED) {
+        KiSetInterruptActive(Parameters->ConnectionContext.InterruptObject, Active);
+        return;
+    }
+    PIO_INTERRUPT_MESSAGE_INFO Info = Parameters->ConnectionContext.InterruptMessageTable;
+    for (ULONG i = 0; i < Info->MessageCount; i++) {
+        KiSetInterruptActive(Info->MessageInfo[i].InterruptObject, Active);
+    }
+}
+
+VOID NTAPI IoReportInterruptActive(PIO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS Parameters)
+{
+    IopReportActive(Parameters, TRUE);
+}
+EXPORT(IoReportInterruptActive);
+
+VOID NTAPI IoReportInterruptInactive(PIO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS Parameters)
+{
+    IopReportActive(Parameters, FALSE);
+}
+EXPORT(IoReportInterruptInactive);

@@ -79,7 +79,7 @@ static BOOLEAN KiWalkChain(PKI_CHAIN Chain)
         PKINTERRUPT Interrupt = __atomic_load_n(&Chain->First, __ATOMIC_ACQUIRE);
         Again = FALSE;
         for (Objects = 0; Interrupt != NULL; Objects++) {
-            if (KiCallService(Interrupt)) {
+            if (Interrupt->Active && KiCallService(Interrupt)) {
                 Claimed = Again = TRUE;
                 if (Chain->Mode == LevelSensitive) {
                     return TRUE;
@@ -128,9 +128,24 @@ static KAFFINITY KiShareVector(PKI_CHAIN Chain, PKINTERRUPT New)
     return Mask;
 }
 
+static BOOLEAN KiHasActive(PKI_CHAIN Chain)
+{
+    PKINTERRUPT Interrupt = Chain->First;
+    while (Interrupt != NULL && !Interrupt->Active) {
+        Interrupt = Interrupt->Next;
+    }
+    return Interrupt != NULL;
+}
+
+/* VECT-2 */
 static VOID KiRouteChain(PKI_CHAIN Chain, UCHAR Vector)
 {
-    if (Chain->Line != KI_NO_LINE) {
+    if (Chain->Line == KI_NO_LINE) {
+        return;
+    }
+    if (!KiHasActive(Chain)) {
+        HalpMaskLine(Chain->Line);
+    } else {
         HalpSetLine(Chain->Line, Vector, KiProcessorBlock[Chain->Target]->ApicId,
                     Chain->Mode == LevelSensitive);
     }
@@ -147,10 +162,12 @@ static NTSTATUS KiLinkInterrupt(PKINTERRUPT Interrupt)
     if (Mask == 0 || Interrupt->Mode != Chain->Mode) {
         return STATUS_INVALID_PARAMETER;
     }
-    BOOLEAN Reroute = Chain->First == NULL || !(Mask >> Chain->Target & 1);
-    if (Reroute) {
+    BOOLEAN Move = Chain->First == NULL || !(Mask >> Chain->Target & 1);
+    BOOLEAN Reroute = Move || !KiHasActive(Chain);
+    if (Move) {
         Chain->Target = KiChooseTarget(Mask);
     }
+    Interrupt->Active = TRUE;
     PKINTERRUPT *Link = &Chain->First;
     while (*Link != NULL) {
         Link = &(*Link)->Next;
@@ -180,14 +197,26 @@ VOID KiDisconnectInterrupt(PKINTERRUPT Interrupt)
         Link = &(*Link)->Next;
     }
     __atomic_store_n(Link, Interrupt->Next, __ATOMIC_SEQ_CST);
-    if (Chain->First == NULL && Chain->Line != KI_NO_LINE) {
-        HalpMaskLine(Chain->Line); /* VECT-2 */
+    if (!KiHasActive(Chain)) {
+        KiRouteChain(Chain, Interrupt->Vector);
     }
     KiUnlockVectors(Flags);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     while (__atomic_load_n(&Chain->Walkers, __ATOMIC_ACQUIRE) != 0) {
         YieldProcessor();
     }
+}
+
+VOID KiSetInterruptActive(PKINTERRUPT Interrupt, BOOLEAN Active)
+{
+    ULONG64 Flags = KiLockVectors();
+    PKI_CHAIN Chain = KiFindChain(Interrupt->Vector);
+    BOOLEAN Before = KiHasActive(Chain);
+    Interrupt->Active = Active;
+    if (KiHasActive(Chain) != Before) {
+        KiRouteChain(Chain, Interrupt->Vector);
+    }
+    KiUnlockVectors(Flags);
 }
 
 /* ---- what drivers synchronise with it -------------------------------------------------------- */

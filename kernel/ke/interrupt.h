@@ -33,6 +33,7 @@ struct _KINTERRUPT {
     UCHAR Vector;
     KIRQL SynchronizeIrql;
     BOOLEAN ShareVector;
+    BOOLEAN Active; /* guarded by the vector lock; a walker may see it late */
 };
 
 /* What there is to know of a vector that a line or a message has. */
@@ -77,6 +78,8 @@ VOID KiInitializeInterrupt(PKINTERRUPT Interrupt);
 NTSTATUS KiConnectInterrupt(PKINTERRUPT Interrupt);
 /* Its routine does not run any more when this returns. <= APC_LEVEL. */
 VOID KiDisconnectInterrupt(PKINTERRUPT Interrupt);
+/* Whether its routine is called; a line is masked where nobody's is. Any IRQL. */
+VOID KiSetInterruptActive(PKINTERRUPT Interrupt, BOOLEAN Active);
 /* The processor among Mask that the fewest vectors go to. Its lock is held. */
 ULONG KiChooseTarget(KAFFINITY Mask);
 

@@ -9,7 +9,8 @@
  * levels.
  *
  *   VECT-1  A vector is given away once; a line's only together with the line.
- *   VECT-2  A line is masked while no interrupt object is connected to its vector.
+ *   VECT-2  A line is masked while no interrupt object is connected to its vector, or none that is
+ *           active.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/interrupt.h"
