@@ -178,6 +178,8 @@ STORM(ObjectHandles, "storm/objects/a-handle-leads-to-a-living-object-or-nowhere
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
+#define MOST_THREADS 200 /* that nobody waits for: their stacks must fit in a small machine */
+
 static volatile ULONG64 Ended;
 
 static VOID NTAPI EndSomehow(PVOID Context)
@@ -208,7 +210,11 @@ static VOID RaiseThreads(PSTORM_THREAD Me)
         switch (StormRandom(Me, 3)) {
         case 0: STORM_CHECK(ZwWaitForSingleObject(Handle, FALSE, NULL) == STATUS_SUCCESS); break;
         case 1: StormWait(Thread); break;
-        default: break;
+        default:
+            if ((*PsThreadType)->Objects > MOST_THREADS) {
+                StormWait(Thread); /* who makes threads has the better priority */
+            }
+            break;
         }
         STORM_CHECK(ZwClose(Handle) == STATUS_SUCCESS);
         Dereference(Me, Thread);
