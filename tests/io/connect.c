@@ -2,7 +2,10 @@
  * connect.c - tests of vectors and of IoConnectInterrupt(Ex) with a vector: what is given away,
  * and what each refusal says.
  */
+#include "mm/mm.h"
 #include "tests/io/interrupts.h"
+
+#define MOST_PAGES 0x10000 /* 256 MB: taking more takes longer than a quick test may */
 
 TEST(VectorLevels, "io/vector/each-level-has-sixteen", "VECT-1; contract 1.1")
 {
@@ -154,6 +157,43 @@ TEST(ConnectOld, "io/connect/the-old-form-does-the-same", "DDI wdm IoConnectInte
     CHECK_EQ(Service.Irql, 10);
     IO_DISCONNECT_INTERRUPT_PARAMETERS End = {CONNECT_FULLY_SPECIFIED, {Interrupt}};
     IoDisconnectInterruptEx(&End);
+    KiFreeVectors(Vector, 1);
+}
+
+/* Blocks of falling sizes, each with the address of the one before, until none can be had. */
+static PVOID *TakeNonpagedPool(VOID)
+{
+    PVOID *Last = NULL;
+    for (SIZE_T Bytes = 64 * PAGE_SIZE; Bytes >= sizeof(PVOID);) {
+        PVOID *Block = ExAllocatePoolWithTag(NonPagedPoolNx, Bytes, 'tseT');
+        if (Block == NULL) {
+            Bytes /= 2;
+            continue;
+        }
+        *Block = Last;
+        Last = Block;
+    }
+    return Last;
+}
+
+TEST(ConnectNoMemory, "io/connect/without-nonpaged-pool-it-fails",
+     "DDI wdm IoConnectInterrupt: STATUS_INSUFFICIENT_RESOURCES; IOINT-1")
+{
+    UCHAR Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
+    REQUIRE(Vector != 0);
+    if (MmNumberOfPhysicalPages > MOST_PAGES) {
+        KiFreeVectors(Vector, 1);
+        SKIP("there is too much memory to take");
+    }
+    PVOID *Last = TakeNonpagedPool();
+    NTSTATUS Status = ASK(Vector, FullySpecified.FloatingSave, FALSE);
+    while (Last != NULL) {
+        PVOID *Before = *Last;
+        ExFreePool(Last);
+        Last = Before;
+    }
+    CHECK_STATUS(Status, STATUS_INSUFFICIENT_RESOURCES);
+    CHECK_EQ(KiFindChain(Vector)->First, NULL);
     KiFreeVectors(Vector, 1);
 }
 

@@ -65,6 +65,44 @@ TEST(IsrSynchronizeIrql, "io/service/runs-at-synchronize-irql-under-a-lock-of-th
     KiFreeVectors(Vector, 1);
 }
 
+/* A routine of a driver may use these without a word: x64 code always does. */
+static BOOLEAN NTAPI ClobberingService(PKINTERRUPT Interrupt, PVOID ServiceContext)
+{
+    static const ULONG RoundDown = 0x1F80 | 0x2000;
+    UNREFERENCED_PARAMETER(Interrupt);
+    *(volatile ULONG *)ServiceContext = 1;
+    __asm__ volatile("ldmxcsr %0; pxor %%xmm0, %%xmm0; pxor %%xmm1, %%xmm1; pxor %%xmm2, %%xmm2;"
+                     "pxor %%xmm3, %%xmm3; pxor %%xmm4, %%xmm4; pxor %%xmm5, %%xmm5"
+                     :
+                     : "m"(RoundDown));
+    return TRUE;
+}
+
+TEST(IsrXmm, "io/service/may-use-xmm-registers", "DESIGN: driver code may use SSE2 at any IRQL")
+{
+    PKINTERRUPT Interrupt;
+    ULONG Called = 0, Before = 0x1F80, After = 0;
+    ULONG64 Values[2] DECLSPEC_ALIGN(16) = {0x1122334455667788, 0x99AABBCCDDEEFF00};
+    ULONG64 Seen[2] DECLSPEC_ALIGN(16) = {0, 0};
+    UCHAR Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
+    REQUIRE_EQ(IoConnectInterrupt(&Interrupt, ClobberingService, &Called, NULL, Vector, Vector >> 4,
+                                  Vector >> 4, Latched, FALSE, TEST_PROCESSORS, TRUE),
+               STATUS_SUCCESS);
+    ULONG64 Flags = KiDisableInterrupts();
+    HalpRequestSoftwareInterrupt(Vector);
+    __asm__ volatile("ldmxcsr %2; movaps %3, %%xmm3; sti; nop; nop; movaps %%xmm3, %0; stmxcsr %1"
+                     : "=m"(Seen), "=m"(After)
+                     : "m"(Before), "m"(Values)
+                     : "memory");
+    KiRestoreInterrupts(Flags);
+    CHECK_EQ(Called, 1);
+    CHECK_EQ(Seen[0], Values[0]);
+    CHECK_EQ(Seen[1], Values[1]);
+    CHECK_EQ(After, Before);
+    IoDisconnectInterrupt(Interrupt);
+    KiFreeVectors(Vector, 1);
+}
+
 /* ---- chains ---------------------------------------------------------------------------------- */
 
 #define SHARERS 3
