@@ -30,6 +30,12 @@ INIT VOID IopInitialize(VOID)
 
 /* ---- one object ------------------------------------------------------------------------------ */
 
+/* Nobody else is connected to the vector. The mutex is held. */
+static BOOLEAN IopIsAlone(PKINTERRUPT Interrupt)
+{
+    return KiFindChain(Interrupt->Vector)->First == Interrupt && Interrupt->Next == NULL;
+}
+
 /* The mutex is held. */
 static NTSTATUS IopConnectObject(PKINTERRUPT Interrupt)
 {
@@ -39,7 +45,12 @@ static NTSTATUS IopConnectObject(PKINTERRUPT Interrupt)
     }
     NTSTATUS Status = KiConnectInterrupt(Interrupt);
     if (NT_SUCCESS(Status) && Function != NULL) {
-        IopEnableMessage(Function, Interrupt->MessageId, KiFindChain(Interrupt->Vector)->Target);
+        ULONG Target = KiFindChain(Interrupt->Vector)->Target;
+        if (IopIsAlone(Interrupt)) {
+            IopEnableMessage(Function, Interrupt->MessageId, Target);
+        } else {
+            IopMoveMessage(Function, Interrupt->MessageId, Target);
+        }
     }
     return Status;
 }
@@ -68,7 +79,7 @@ VOID NTAPI IoDisconnectInterrupt(PKINTERRUPT InterruptObject)
 {
     KiRequireIrql(PASSIVE_LEVEL);
     ExAcquireFastMutex(&IopMutex);
-    if (InterruptObject->Device != NULL) {
+    if (InterruptObject->Device != NULL && IopIsAlone(InterruptObject)) {
         IopDisableMessage(InterruptObject->Device, InterruptObject->MessageId);
     }
     KiDisconnectInterrupt(InterruptObject);

@@ -27,7 +27,7 @@ typedef struct _IOP_FUNCTION {
     IOP_INTERRUPT_KIND Kind;
     ULONG Count;                     /* of vectors: 1 for a line */
     UCHAR Vectors[IOP_MAX_MESSAGES]; /* one behind the other for MSI */
-    ULONG Enabled;                   /* messages that are connected */
+    ULONG Enabled;                   /* messages that somebody is connected to */
     ULONG Target;                    /* MSI: processor of all messages, while Enabled is not 0 */
     volatile ULONG *Table;           /* MSI-X: mapped while it has messages */
 } IOP_FUNCTION, *PIOP_FUNCTION;
@@ -59,3 +59,5 @@ IOP_MESSAGE IopMessageTo(UCHAR Vector, ULONG Processor);
 /* Lets a message of the device come, to that processor, or not any more. */
 VOID IopEnableMessage(PIOP_FUNCTION Function, ULONG Index, ULONG Processor);
 VOID IopDisableMessage(PIOP_FUNCTION Function, ULONG Index);
+/* Sends one that is enabled to another processor, where each has a processor of its own. */
+VOID IopMoveMessage(PIOP_FUNCTION Function, ULONG Index, ULONG Processor);

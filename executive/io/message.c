@@ -116,6 +116,14 @@ VOID IopEnableMessage(PIOP_FUNCTION Function, ULONG Index, ULONG Processor)
     }
 }
 
+VOID IopMoveMessage(PIOP_FUNCTION Function, ULONG Index, ULONG Processor)
+{
+    if (Function->Kind == IopMsix) {
+        IopMaskEntry(Function, Index, TRUE); /* an entry may change only while it is masked */
+        IopSetEntry(Function, Index, Processor);
+    }
+}
+
 VOID IopDisableMessage(PIOP_FUNCTION Function, ULONG Index)
 {
     if (Function->Kind == IopMsix) {

@@ -257,6 +257,63 @@ TEST(TableMasked, "io/table/a-message-waits-in-the-device-until-its-vector-is-co
     CloseRng();
 }
 
+TEST(TableShared, "io/table/a-message-may-have-several-routines", "INTR-5, IOINT-2")
+{
+    TEST_SERVICE Services[2] = {{.Claims = 0}, {.Claims = 99}};
+    PKINTERRUPT Interrupts[2];
+    NEED_RNG;
+    REQUIRE(OpenRng(2));
+    PIOP_FUNCTION Function = IopFunctionOf(Rng.Object);
+    IO_CONNECT_INTERRUPT_PARAMETERS Wanted =
+        TestConnection(Function->Vectors[1], &Services[0], &Interrupts[0]);
+    Wanted.FullySpecified.PhysicalDeviceObject = Rng.Object;
+    Wanted.FullySpecified.ShareVector = TRUE;
+    REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+    /* The second one draws it to each processor in turn. */
+    for (ULONG i = 0; i < KeNumberProcessors; i++) {
+        Wanted.FullySpecified.InterruptObject = &Interrupts[1];
+        Wanted.FullySpecified.ServiceContext = &Services[1];
+        Wanted.FullySpecified.ProcessorEnableMask = 1ULL << i;
+        REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+        CHECK_EQ(Function->Enabled, 1);
+        ULONG Calls = Services[1].Calls;
+        AskRng(1);
+        while (__atomic_load_n(&Services[1].Calls, __ATOMIC_ACQUIRE) == Calls) {
+            YieldProcessor();
+        }
+        CHECK_EQ(Services[1].Processor, i);
+        IoDisconnectInterrupt(Interrupts[1]);
+        CHECK_EQ(Function->Enabled, 1);
+    }
+    ULONG Calls = Services[0].Calls;
+    AskRng(1);
+    TestSpinUntil(&Services[0].Calls, Calls + 1);
+    IoDisconnectInterrupt(Interrupts[0]);
+    CHECK_EQ(Function->Enabled, 0);
+    CloseRng();
+}
+
+TEST(TableAllOrNothing, "io/table/nothing-stays-when-connecting-fails", "IOINT-1")
+{
+    TEST_SERVICE Service = {.Claims = 9};
+    PKINTERRUPT Interrupt;
+    NEED_RNG;
+    REQUIRE(OpenRng(MESSAGES));
+    PIOP_FUNCTION Function = IopFunctionOf(Rng.Object);
+    REQUIRE(TestConnect(Function->Vectors[3], &Service, FALSE, &Interrupt)); /* for itself alone */
+    IO_CONNECT_INTERRUPT_PARAMETERS Wanted = RngMessages();
+    CHECK_STATUS(IoConnectInterruptEx(&Wanted), STATUS_INVALID_PARAMETER);
+    CHECK_EQ(Rng.Info, NULL);
+    CHECK_EQ(Function->Enabled, 0);
+    for (ULONG i = 0; i < MESSAGES; i++) {
+        CHECK_EQ(KiFindChain(Function->Vectors[i])->First, i == 3 ? Interrupt : NULL);
+    }
+    IoDisconnectInterrupt(Interrupt);
+    REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+    DisconnectRng();
+    CloseRng();
+}
+
 TEST(TableNoLine, "io/table/several-messages-are-no-line",
      "iointex WdmlibIoConnectInterruptEx: STATUS_INVALID_DEVICE_REQUEST")
 {
