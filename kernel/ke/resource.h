@@ -1,8 +1,8 @@
 /*
  * resource.h - what resource.c and resource_owners.c share: the lock, owners, waiters.
  *
- * But for KiGrowTable and the two routines of the list, all of it is called with the resource's
- * lock held.
+ * But for KiGrowTable, KiReturnLoan and the routines of the list, all of it is called with the
+ * resource's lock held.
  */
 #pragma once
 
@@ -74,3 +74,15 @@ VOID KiListResource(PERESOURCE Resource);
 VOID KiDelistResource(PERESOURCE Resource);
 /* Whether it is in the list, by the look of it. */
 BOOLEAN KiIsListed(PERESOURCE Resource);
+
+/* What `!locks` shows of a resource: its fields, and the first threads of each kind. */
+#define KI_RESOURCE_SHOWN 8
+typedef struct _KI_RESOURCE_COPY {
+    PERESOURCE Resource;
+    ERESOURCE Fields;
+    ULONG OwnerCount, SharedCount, ExclusiveCount; /* of the entries below */
+    OWNER_ENTRY Owners[KI_RESOURCE_SHOWN];
+    PKTHREAD Shared[KI_RESOURCE_SHOWN], Exclusive[KI_RESOURCE_SHOWN]; /* who waits */
+} KI_RESOURCE_COPY, *PKI_RESOURCE_COPY;
+/* A copy of the Index-th resource in the list, FALSE behind the last. Any IRQL. */
+BOOLEAN KiQueryResource(ULONG Index, PKI_RESOURCE_COPY Copy);

@@ -246,3 +246,54 @@ VOID KiCheckOwnedResources(PKTHREAD Thread)
                      (ULONG_PTR)Thread, 0);
     }
 }
+
+/* ---- for the monitor ------------------------------------------------------------------------- */
+
+static ULONG KiCopyWaiters(PKI_RESOURCE_WAITER Last, PKTHREAD Threads[KI_RESOURCE_SHOWN])
+{
+    PKI_RESOURCE_WAITER Waiter = Last;
+    ULONG Count = 0;
+    if (Last == NULL) {
+        return 0;
+    }
+    do {
+        Waiter = Waiter->Next;
+        Threads[Count++] = Waiter->Thread;
+    } while (Waiter != Last && Count < KI_RESOURCE_SHOWN);
+    return Count;
+}
+
+static VOID KiCopyResource(PERESOURCE Resource, PKI_RESOURCE_COPY Copy)
+{
+    ULONG64 Flags = KiLockResource(Resource);
+    ULONG Size = KiTableSize(Resource);
+    Copy->Resource = Resource;
+    Copy->Fields = *Resource;
+    Copy->OwnerCount = 0;
+    if (Resource->OwnerEntry.OwnerThread != 0) {
+        Copy->Owners[Copy->OwnerCount++] = Resource->OwnerEntry;
+    }
+    for (ULONG i = 1; i < Size && Copy->OwnerCount < KI_RESOURCE_SHOWN; i++) {
+        if (Resource->OwnerTable[i].OwnerThread != 0) {
+            Copy->Owners[Copy->OwnerCount++] = Resource->OwnerTable[i];
+        }
+    }
+    Copy->SharedCount = KiCopyWaiters(Resource->SharedWaiters, Copy->Shared);
+    Copy->ExclusiveCount = KiCopyWaiters(Resource->ExclusiveWaiters, Copy->Exclusive);
+    KiUnlockResource(Resource, Flags);
+}
+
+BOOLEAN KiQueryResource(ULONG Index, PKI_RESOURCE_COPY Copy)
+{
+    BOOLEAN Found = FALSE;
+    ULONG64 Flags = KiLockResourceList();
+    for (PLIST_ENTRY Entry = KiResourceList.Flink; Entry != &KiResourceList && !Found;
+         Entry = Entry->Flink) {
+        if (Index-- == 0) {
+            KiCopyResource(CONTAINING_RECORD(Entry, ERESOURCE, SystemResourcesList), Copy);
+            Found = TRUE;
+        }
+    }
+    KiUnlockResourceList(Flags);
+    return Found;
+}

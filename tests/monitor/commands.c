@@ -181,6 +181,53 @@ TEST(CommandsThreads, "monitor/commands/threads-at-dispatch-level", "")
     TestJoinThread(High);
 }
 
+#define SHARERS 10
+
+static ERESOURCE Resources[2];
+
+static VOID NTAPI ShareUntilGate(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    ExEnterCriticalRegionAndAcquireResourceShared(&Resources[0]);
+    KeWaitForSingleObject(&Gate, Executive, KernelMode, FALSE, NULL);
+    ExReleaseResourceAndLeaveCriticalRegion(&Resources[0]);
+}
+
+static VOID NTAPI WantExclusive(PVOID Index)
+{
+    ExEnterCriticalRegionAndAcquireResourceExclusive(&Resources[(ULONG_PTR)Index]);
+    ExReleaseResourceAndLeaveCriticalRegion(&Resources[(ULONG_PTR)Index]);
+}
+
+/*
+ * As above: one resource with more sharers than are shown, one with an owner, each with a waiter.
+ */
+TEST(CommandsLocks, "monitor/commands/resources-with-owners-and-waiters", "")
+{
+    PKTHREAD Threads[SHARERS + 2];
+    KeInitializeEvent(&Gate, NotificationEvent, FALSE);
+    ExInitializeResourceLite(&Resources[0]);
+    ExInitializeResourceLite(&Resources[1]);
+    MonExecute("!locks");
+    for (ULONG i = 0; i < SHARERS; i++) {
+        Threads[i] = TestStartThread(ShareUntilGate, NULL, 9);
+    }
+    Threads[SHARERS] = TestStartThread(WantExclusive, (PVOID)0, 9);
+    ExEnterCriticalRegionAndAcquireResourceExclusive(&Resources[1]);
+    ExAcquireResourceExclusiveLite(&Resources[1], TRUE);
+    Threads[SHARERS + 1] = TestStartThread(WantExclusive, (PVOID)1, 10);
+    MonExecute("!locks");
+    ExReleaseResourceLite(&Resources[1]);
+    ExReleaseResourceAndLeaveCriticalRegion(&Resources[1]);
+    KeSetEvent(&Gate, IO_NO_INCREMENT, FALSE);
+    for (ULONG i = 0; i < ARRAYSIZE(Threads); i++) {
+        TestJoinThread(Threads[i]);
+    }
+    MonExecute("!locks");
+    ExDeleteResourceLite(&Resources[0]);
+    ExDeleteResourceLite(&Resources[1]);
+}
+
 static VOID Dump(PVOID Address)
 {
     CHAR Line[64];
