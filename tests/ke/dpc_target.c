@@ -254,3 +254,50 @@ TEST(DpcRivals, "dpc/target/each-insertion-that-counts-is-one-run", "DPC-1, DPC-
     CHECK_EQ(Target.Runs, Sum);
     CHECK_EQ(Target.Dpc.DpcData, NULL);
 }
+
+/* ---- removal --------------------------------------------------------------------------------- */
+
+static VOID NTAPI RemoveLate(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    TestTell(&Target.Phase, 1);
+    TestSpinUntil(&Target.Phase, 2);
+    Target.Answer = KeRemoveQueueDpc(&Target.Dpc);
+}
+
+/*
+ * Another processor has seen the object in this one's queue and waits for the queue's lock, while
+ * this one takes the object off, as a drain does.
+ */
+static VOID TakeBeforeRemoval(VOID)
+{
+    PKI_DPC_QUEUE Queue = &KeGetCurrentPrcb()->Dpcs;
+    PKTHREAD Remover = TestStartOn(1, RemoveLate, NULL);
+    TestSpinUntil(&Target.Phase, 1);
+    ULONG64 Flags = KiDisableInterrupts();
+    KeInsertQueueDpc(&Target.Dpc, NULL, NULL);
+    CHECK_EQ(__atomic_exchange_n(&Queue->Lock, 1, __ATOMIC_ACQUIRE), 0);
+    TestTell(&Target.Phase, 2);
+    for (ULONG i = 0; i < 20000; i++) {
+        YieldProcessor();
+    }
+    RemoveEntryList(&Target.Dpc.DpcListEntry);
+    Queue->Depth--;
+    __atomic_store_n(&Target.Dpc.DpcData, NULL, __ATOMIC_RELEASE);
+    __atomic_store_n(&Queue->Lock, 0, __ATOMIC_RELEASE);
+    KiRestoreInterrupts(Flags);
+    TestJoinThread(Remover);
+}
+
+TEST(DpcRemovedLate, "dpc/target/a-removal-that-comes-too-late-removes-nothing", "DPC-6")
+{
+    NEED_PROCESSORS(2);
+    for (ULONG i = 0; i < 10; i++) {
+        Prepare(LowImportance, 0);
+        Target.Answer = MAXULONG;
+        TakeBeforeRemoval();
+        CHECK_EQ(Target.Answer, FALSE);
+        REQUIRE_EQ(KeGetCurrentPrcb()->Dpcs.Depth, 0);
+    }
+    CHECK_EQ(Target.Runs, 0);
+}

@@ -5,8 +5,9 @@
 #include "kernel/hal/hal.h"
 #include "tests/storm/storm.h"
 
-#define OBJECTS  32
-#define THREADED 5 /* each fifth object is a threaded DPC */
+#define OBJECTS    32
+#define MOST_DELAY 4000 /* turns of a loop: some microseconds, as a drain or a halt takes */
+#define THREADED   5    /* each fifth object is a threaded DPC */
 
 static struct {
     KDPC Dpc;
@@ -29,7 +30,7 @@ static VOID NTAPI CountRun(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argu
 {
     ULONG Index = (ULONG)(ULONG_PTR)Context;
     STORM_CHECK(Dpc == &Shared[Index].Dpc);
-    CheckLevel(Index % THREADED == 0);
+    CheckLevel(Index % THREADED == THREADED - 1);
     STORM_CHECK((ULONG_PTR)Argument1 == ~(ULONG_PTR)Argument2);
     StormCount(&Shared[Index].Ran);
     __atomic_fetch_add(&WrongPlace,
@@ -43,7 +44,7 @@ static VOID InitializeShared(BOOLEAN Targeted)
     RtlZeroMemory(Shared, sizeof(Shared));
     WrongPlace = 0;
     for (ULONG i = 0; i < OBJECTS; i++) {
-        if (i % THREADED == 0) {
+        if (i % THREADED == THREADED - 1) {
             KeInitializeThreadedDpc(&Shared[i].Dpc, CountRun, (PVOID)(ULONG_PTR)i);
         } else {
             KeInitializeDpc(&Shared[i].Dpc, CountRun, (PVOID)(ULONG_PTR)i);
@@ -134,6 +135,10 @@ static VOID QueueOrTake(PSTORM_THREAD Me)
         if (KeRemoveQueueDpc(Dpc)) {
             StormCount(&Shared[Index].Removed);
         }
+        for (ULONG k = StormRandom(Me, MOST_DELAY); k > 0; k--) {
+            __atomic_signal_fence(
+                __ATOMIC_SEQ_CST); /* else it would always come before the drain */
+        }
     }
     __atomic_store_n(&Finished[Index], 1, __ATOMIC_RELEASE);
 }
@@ -193,8 +198,7 @@ STORM(DpcFlush, "storm/dpcs/a-flush-waits-for-each-that-was-queued", "DDI KeFlus
 
 /* ---- a processor that is about to halt ------------------------------------------------------- */
 
-#define PATIENCE   (10 * 10000000ULL) /* 10 s */
-#define MOST_DELAY 4000 /* turns of a loop: some microseconds, which the way to the halt takes */
+#define PATIENCE (10 * 10000000ULL) /* 10 s */
 
 static VOID NTAPI StopClock(PVOID Context)
 {

@@ -157,7 +157,7 @@ STORM(MixedStorm, "storm/mixed/each-credit-is-taken-once", "WAIT-1 || WAIT-3 || 
         KeSetTargetProcessorDpc(&Own[i].Dpc, (CCHAR)(i % KeNumberProcessors));
         KeSetImportanceDpc(&Own[i].Dpc, (KDPC_IMPORTANCE)(i % (MediumHighImportance + 1)));
     }
-    StormRun(StormThreads(), LiveInTheStorm, StormEach(8000));
+    StormRun(StormThreads(), LiveInTheStorm, StormEach(3000));
     for (ULONG i = 0; i < STORM_MAX_THREADS; i++) {
         KeCancelTimer(&Own[i].Timer);
     }
