@@ -15,6 +15,8 @@
  *         if it is still in one: normal kernel APCs that waited for it come then.
  *   PS-5  Every thread but the idle ones is an object, and has an id that no other one has had.
  *   PS-6  A thread that has begun to end has at least the reaper's priority.
+ *   PS-7  Threads may end faster than the reaper takes them back: who makes one and finds no memory
+ *         helps it first.
  */
 #include "executive/ps/ps.h"
 #include "kernel/rtl/section.h"
@@ -52,13 +54,13 @@ static VOID PspRetireThread(PETHREAD Thread)
     ObfDereferenceObject(Thread);
 }
 
-/* The next thread to take back; NULL when there is none, and the next one queues the reaper. */
-static PETHREAD PspTakeEnded(VOID)
+/* The next thread to take back; NULL when there is none: the reaper is wanted anew for the next. */
+static PETHREAD PspTakeEnded(BOOLEAN Reaper)
 {
     PETHREAD Thread = NULL;
     KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&PspLock);
     if (IsListEmpty(&PspToReap)) {
-        PspReaperQueued = FALSE;
+        PspReaperQueued = PspReaperQueued && !Reaper;
     } else {
         Thread = CONTAINING_RECORD(RemoveHeadList(&PspToReap), ETHREAD, ReapEntry);
     }
@@ -66,15 +68,21 @@ static PETHREAD PspTakeEnded(VOID)
     return Thread;
 }
 
-/* The reaper. The thread may still be on its way out; when the wait returns it is off its stack. */
-static VOID NTAPI PspReap(PVOID Parameter)
+/* The thread may still be on its way out; when the wait returns it is off its stack. */
+static BOOLEAN PspReapOne(BOOLEAN Reaper)
 {
-    PETHREAD Thread;
-    UNREFERENCED_PARAMETER(Parameter);
-    while ((Thread = PspTakeEnded()) != NULL) {
+    PETHREAD Thread = PspTakeEnded(Reaper);
+    if (Thread != NULL) {
         KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL);
         PspRetireThread(Thread);
     }
+    return Thread != NULL;
+}
+
+static VOID NTAPI PspReap(PVOID Parameter)
+{
+    UNREFERENCED_PARAMETER(Parameter);
+    while (PspReapOne(TRUE)) {}
 }
 
 /*
@@ -149,15 +157,29 @@ static HANDLE PspNewId(VOID)
     return (HANDLE)__atomic_add_fetch(&Last, ID_UNIT, __ATOMIC_RELAXED);
 }
 
-/* A thread with its own reference that does not run yet; NULL when memory runs out. */
+/* An object and a stack; NULL when memory runs out. */
+static PETHREAD PspAllocateMemory(PCHAR *StackBase)
+{
+    *StackBase = MiAllocateKernelStack();
+    PETHREAD Thread = *StackBase != NULL ? ObpAllocateObject(PspThreadType) : NULL;
+    if (Thread == NULL && *StackBase != NULL) {
+        MiFreeKernelStack(*StackBase);
+    }
+    return Thread;
+}
+
+/*
+ * A thread with its own reference that does not run yet; NULL when memory runs out, which it has
+ * not while there are threads to take back (PS-7).
+ */
 static PETHREAD PspAllocateThread(PKSTART_ROUTINE StartRoutine, PVOID StartContext)
 {
-    PCHAR StackBase = MiAllocateKernelStack();
-    PETHREAD Thread = StackBase != NULL ? ObpAllocateObject(PspThreadType) : NULL;
+    PETHREAD Thread;
+    PCHAR StackBase;
+    do {
+        Thread = PspAllocateMemory(&StackBase);
+    } while (Thread == NULL && PspReapOne(FALSE));
     if (Thread == NULL) {
-        if (StackBase != NULL) {
-            MiFreeKernelStack(StackBase);
-        }
         return NULL;
     }
     KiInitializeThread(&Thread->Tcb, StackBase, StackBase - KERNEL_STACK_PAGES * PAGE_SIZE,

@@ -4,6 +4,7 @@
 #include "executive/ex/ex.h"
 #include "executive/ps/ps.h"
 #include "mm/mm.h"
+#include "tests/ke/threads.h"
 #include "tests/test.h"
 
 static ULONG Ran;
@@ -154,6 +155,48 @@ TEST(PsMany, "ps/nothing-is-left-of-threads-that-ended", "PS-3")
     CHECK_EQ(ThreadCount(), Threads);
     CHECK_EQ(MmTotalCommittedPages, Committed);
     CHECK_EQ(MiAvailablePages(), Available);
+}
+
+static KEVENT ReaperHeld, ReaperGoes;
+
+static VOID NTAPI HoldReaper(PVOID Parameter)
+{
+    UNREFERENCED_PARAMETER(Parameter);
+    KeSetEvent(&ReaperHeld, IO_NO_INCREMENT, FALSE);
+    KeWaitForSingleObject(&ReaperGoes, Executive, KernelMode, FALSE, NULL);
+}
+
+/*
+ * The one worker of the reaper's queue is held, and without a clock it gets no colleague; there is
+ * memory for some threads, and many come and go.
+ */
+TEST(PsHelps, "ps/who-makes-a-thread-takes-ended-ones-back-if-he-must", "PS-7")
+{
+    static WORK_QUEUE_ITEM Item;
+    LONG64 Before = ThreadCount();
+    KeInitializeEvent(&ReaperHeld, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&ReaperGoes, SynchronizationEvent, FALSE);
+    TestHoldClock();
+    ExInitializeWorkItem(&Item, HoldReaper, NULL);
+    ExQueueWorkItem(&Item, HyperCriticalWorkQueue);
+    KeWaitForSingleObject(&ReaperHeld, Executive, KernelMode, FALSE, NULL);
+    SIZE_T Rest = MmTotalCommitLimit - MmTotalCommittedPages - 60;
+    REQUIRE(MiChargeCommit(Rest));
+    for (Ran = 0; Ran < 40;) {
+        ULONG Last = Ran;
+        PETHREAD Thread = Start(CountAndReturn, (PVOID)1);
+        if (Thread == NULL) {
+            break;
+        }
+        Join(Thread);
+        CHECK_EQ(Ran, Last + 1);
+    }
+    CHECK_EQ(Ran, 40);
+    CHECK_GT(ThreadCount(), Before); /* nobody else took them back */
+    MiReturnCommit(Rest);
+    KeSetEvent(&ReaperGoes, IO_NO_INCREMENT, FALSE);
+    TestReleaseClock();
+    WaitForReaper(Before);
 }
 
 TEST(PsReferenced, "ps/a-referenced-thread-outlives-its-stack", "PS-1")

@@ -178,8 +178,6 @@ STORM(ObjectHandles, "storm/objects/a-handle-leads-to-a-living-object-or-nowhere
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-#define MOST_THREADS 200 /* that nobody waits for: their stacks must fit in a small machine */
-
 static volatile ULONG64 Ended;
 
 static VOID NTAPI EndSomehow(PVOID Context)
@@ -190,7 +188,10 @@ static VOID NTAPI EndSomehow(PVOID Context)
     }
 }
 
-/* Makes threads, waits for some by handle, by pointer or not at all, and lets go of them. */
+/*
+ * Makes threads, waits for some by handle, by pointer or not at all, and lets go of them. More of
+ * them than have room in a small machine: PS-7.
+ */
 static VOID RaiseThreads(PSTORM_THREAD Me)
 {
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
@@ -210,11 +211,7 @@ static VOID RaiseThreads(PSTORM_THREAD Me)
         switch (StormRandom(Me, 3)) {
         case 0: STORM_CHECK(ZwWaitForSingleObject(Handle, FALSE, NULL) == STATUS_SUCCESS); break;
         case 1: StormWait(Thread); break;
-        default:
-            if ((*PsThreadType)->Objects > MOST_THREADS) {
-                StormWait(Thread); /* who makes threads has the better priority */
-            }
-            break;
+        default: break;
         }
         STORM_CHECK(ZwClose(Handle) == STATUS_SUCCESS);
         Dereference(Me, Thread);
