@@ -8,6 +8,7 @@
  */
 #include "boot/boot.h"
 #include "executive/ex/ex.h"
+#include "executive/ex/lookaside.h"
 #include "executive/io/io.h"
 #include "executive/ps/ps.h"
 #include "kernel/hal/hal.h"
@@ -106,5 +107,6 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     ExpInitializeEvents();
     IopInitialize();
     ExpInitializeWorkers();
+    ExpInitializeLookasides();
     KiRunHouse();
 }

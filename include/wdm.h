@@ -34,6 +34,7 @@
 #include <wdm_mm.h>
 #include <wdm_rtl.h>
 #include <wdm_list.h>
+#include <wdm_lookaside.h>
 #include <wdm_string.h>
 #include <wdm_dbg.h>
 #include <wdm_ob.h>
