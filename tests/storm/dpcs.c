@@ -232,7 +232,7 @@ static VOID DisturbHalt(PSTORM_THREAD Me)
         KeSetImportanceDpc(&Own[0].Dpc, (KDPC_IMPORTANCE)StormRandom(Me, MediumImportance + 1));
         STORM_CHECK(KeInsertQueueDpc(&Own[0].Dpc, NULL, NULL));
         STORM_CHECK(SpinForRuns(&Own[0].Ran, i + 1));
-        for (ULONG k = StormRandom(Me, MOST_DELAY); k > 0; k--) {
+        for (ULONG k = StormRandom(Me, MOST_DELAY >> StormRandom(Me, 6)); k > 0; k--) {
             __atomic_signal_fence(__ATOMIC_SEQ_CST);
         }
     }
@@ -245,6 +245,6 @@ STORM(DpcHalt, "storm/dpcs/a-processor-does-not-halt-over-one", "DPC-7")
     KeInitializeDpc(&Own[0].Dpc, CountOwn, NULL);
     KeSetTargetProcessorDpc(&Own[0].Dpc, 1);
     TestJoinThread(TestStartOn(1, StopClock, NULL));
-    StormRun(1, DisturbHalt, StormEach(50000));
+    StormRun(1, DisturbHalt, StormEach(25000));
     TestJoinThread(TestStartOn(1, StartClock, NULL));
 }
