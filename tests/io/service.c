@@ -437,20 +437,21 @@ static struct {
 /* Ends a while after somebody has begun to disconnect it. */
 static BOOLEAN NTAPI LingeringService(PKINTERRUPT Interrupt, PVOID ServiceContext)
 {
-    UNREFERENCED_PARAMETER(Interrupt);
     UNREFERENCED_PARAMETER(ServiceContext);
     TestTell(&Leaving.Entered, 1);
-    while (__atomic_load_n(&Leaving.Chain->First, __ATOMIC_ACQUIRE) != NULL) {
+    while (__atomic_load_n(&Leaving.Chain->First, __ATOMIC_ACQUIRE) == Interrupt) {
         YieldProcessor();
     }
     for (volatile ULONG i = 0; i < 1000000; i++) {}
     TestTell(&Leaving.Finished, 1);
-    return TRUE;
+    return FALSE;
 }
 
-TEST(IsrDisconnectWaits, "io/service/disconnecting-waits-for-one-that-runs-elsewhere", "INTR-4")
+TEST(IsrDisconnectWaits, "io/service/disconnecting-waits-for-one-that-runs-elsewhere",
+     "INTR-3, INTR-4")
 {
-    PKINTERRUPT Interrupt;
+    TEST_SERVICE Behind = {.Claims = 0};
+    PKINTERRUPT Interrupt, BehindIt;
     NEED_PROCESSORS(2);
     UCHAR Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
     RtlZeroMemory(&Leaving, sizeof(Leaving));
@@ -458,10 +459,85 @@ TEST(IsrDisconnectWaits, "io/service/disconnecting-waits-for-one-that-runs-elsew
     IO_CONNECT_INTERRUPT_PARAMETERS Wanted = TestConnection(Vector, NULL, &Interrupt);
     Wanted.FullySpecified.PhysicalDeviceObject = (PDEVICE_OBJECT)&Leaving;
     Wanted.FullySpecified.ServiceRoutine = LingeringService;
+    Wanted.FullySpecified.ShareVector = TRUE;
     REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+    REQUIRE(TestConnect(Vector, &Behind, TRUE, &BehindIt));
     HalpRequestInterrupt(KiProcessorBlock[1]->ApicId, Vector);
     TestSpinUntil(&Leaving.Entered, 1);
     IoDisconnectInterrupt(Interrupt);
     CHECK_EQ(Leaving.Finished, 1);
+    CHECK_EQ(Behind.Calls, 1); /* the walk went on from where it stood */
+    IoDisconnectInterrupt(BehindIt);
     KiFreeVectors(Vector, 1);
+}
+
+/* ---- objects come and go --------------------------------------------------------------------- */
+
+#define COMINGS 200
+
+static struct {
+    UCHAR Vector;
+    volatile ULONG Stop, Strange;
+    volatile ULONG64 Calls;
+    volatile ULONG Connected[SHARERS]; /* the contexts: 1 from before it is connected until after */
+} Traffic;
+
+static BOOLEAN NTAPI TrafficService(PKINTERRUPT Interrupt, PVOID ServiceContext)
+{
+    UNREFERENCED_PARAMETER(Interrupt);
+    if (*(volatile ULONG *)ServiceContext != 1) {
+        __atomic_fetch_add(&Traffic.Strange, 1, __ATOMIC_RELAXED);
+    }
+    __atomic_fetch_add(&Traffic.Calls, 1, __ATOMIC_RELAXED);
+    return FALSE;
+}
+
+static VOID NTAPI MakeTraffic(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    while (!__atomic_load_n(&Traffic.Stop, __ATOMIC_ACQUIRE)) {
+        HalpRequestSoftwareInterrupt(Traffic.Vector);
+    }
+}
+
+static BOOLEAN ConnectTraffic(ULONG Index, PKINTERRUPT *Interrupt)
+{
+    IO_CONNECT_INTERRUPT_PARAMETERS Wanted = TestConnection(Traffic.Vector, NULL, Interrupt);
+    Wanted.FullySpecified.PhysicalDeviceObject = (PDEVICE_OBJECT)&Traffic;
+    Wanted.FullySpecified.ServiceRoutine = TrafficService;
+    Wanted.FullySpecified.ServiceContext = (PVOID)&Traffic.Connected[Index];
+    Wanted.FullySpecified.ShareVector = TRUE;
+    Traffic.Connected[Index] = 1;
+    return CHECK_STATUS(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+}
+
+TEST(IsrTraffic, "io/service/objects-come-and-go-while-interrupts-arrive", "INTR-3, INTR-4, TRAP-5")
+{
+    PKTHREAD Threads[4];
+    PKINTERRUPT Interrupts[SHARERS];
+    ULONG Count = KeNumberProcessors < 4 ? KeNumberProcessors : 4;
+    RtlZeroMemory(&Traffic, sizeof(Traffic));
+    Traffic.Vector = KiAllocateVectors(1, KI_ANY_LEVEL);
+    for (ULONG i = 1; i < Count; i++) {
+        Threads[i] = TestStartOn(i, MakeTraffic, NULL);
+    }
+    for (ULONG Round = 0; Round < COMINGS; Round++) {
+        for (ULONG i = 0; i < SHARERS; i++) {
+            REQUIRE(ConnectTraffic(i, &Interrupts[i]));
+            HalpRequestSoftwareInterrupt(Traffic.Vector);
+        }
+        for (ULONG i = 0; i < SHARERS; i++) {
+            ULONG Next = (Round + i) % SHARERS; /* the first, the last, one between */
+            IoDisconnectInterrupt(Interrupts[Next]);
+            Traffic.Connected[Next] = 0;
+            HalpRequestSoftwareInterrupt(Traffic.Vector);
+        }
+    }
+    TestTell(&Traffic.Stop, 1);
+    for (ULONG i = 1; i < Count; i++) {
+        TestJoinThread(Threads[i]);
+    }
+    CHECK_EQ(Traffic.Strange, 0);
+    CHECK_GE(Traffic.Calls, COMINGS * SHARERS);
+    KiFreeVectors(Traffic.Vector, 1);
 }
