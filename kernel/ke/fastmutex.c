@@ -93,6 +93,7 @@ static VOID KiLendToMutexOwner(PFAST_MUTEX Mutex, PKTHREAD Waiter)
         KiLendPriority(Mutex->Owner, Waiter, !Mutex->Event.Header.Signalling);
         Mutex->Event.Header.Signalling = TRUE;
     }
+    Waiter->LendsTo = Mutex->Owner;
 }
 
 /* The caller is counted as a waiter; he is the owner when this returns. */
@@ -107,6 +108,7 @@ static VOID KiWaitForMutex(PFAST_MUTEX Mutex)
             KiLendToMutexOwner(Mutex, Thread);
         }
         Status = KiWaitInLock(&Mutex->Event.Header, WrFastMutex);
+        Thread->LendsTo = NULL;
         if (Status == STATUS_SUCCESS) {
             Mutex->Owner = Thread;
         }
@@ -214,6 +216,7 @@ static VOID KiHandOverMutex(PFAST_MUTEX Mutex)
         return;
     }
     Mutex->Owner = CONTAINING_RECORD(First, KWAIT_BLOCK, WaitListEntry)->Thread;
+    ((PKTHREAD)Mutex->Owner)->LendsTo = NULL;
     KiWakeWaiters(Header, EVENT_INCREMENT);
     for (PLIST_ENTRY Entry = Header->WaitListHead.Flink; Entry != &Header->WaitListHead;
          Entry = Entry->Flink) {

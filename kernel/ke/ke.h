@@ -71,6 +71,7 @@ struct _KTHREAD {
     UCHAR IdealProcessor;
     UCHAR NextProcessor; /* whose queue it is in; else where it runs or ran last */
     USHORT Loans;        /* marked locks that it owns: lend.c */
+    PKTHREAD LendsTo;    /* the one owner for whom it waits */
     KAFFINITY Affinity;  /* where it may run now */
     KAFFINITY UserAffinity;
 

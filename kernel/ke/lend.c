@@ -11,21 +11,29 @@
  *           its wait began, or 15. Real-time threads are lent nothing.
  *   LEND-2  With its last marked lock a thread gives all of it back: what was lent becomes the base
  *           priority. A boost above that stays, and wears off as ever.
- *   LEND-3  One step only: an owner who waits for another one does not pass on what he was lent.
+ *   LEND-3  An owner who waits for another one passes on what he is lent, and so on; not to several
+ *           sharers. LendsTo is the way: who waits has it, until he is an owner or somebody else
+ *           is. It ends where as much was lent before, so a ring of threads has an end, too.
  */
 #include "kernel/ke/ke.h"
 
 #define HIGHEST_LENT (LOW_REALTIME_PRIORITY - 1)
 
+static VOID KiRaiseOwner(PKTHREAD Owner, SCHAR Lent)
+{
+    Owner->LentPriority = Lent;
+    if (Lent > Owner->Priority) {
+        KiSetPriority(Owner, Lent);
+    }
+}
+
 VOID KiLendPriority(PKTHREAD Owner, PKTHREAD Waiter, BOOLEAN First)
 {
     SCHAR Lent = Waiter->Priority < HIGHEST_LENT ? Waiter->Priority : HIGHEST_LENT;
     Owner->Loans += First;
-    if (Lent > Owner->LentPriority) {
-        Owner->LentPriority = Lent;
-    }
-    if (Lent > Owner->Priority) {
-        KiSetPriority(Owner, Lent);
+    while (Owner != NULL && Lent > Owner->LentPriority) {
+        KiRaiseOwner(Owner, Lent);
+        Owner = Owner->LendsTo;
     }
 }
 

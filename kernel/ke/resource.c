@@ -162,6 +162,7 @@ static PKI_RESOURCE_WAITER KiLetSharersIn(PERESOURCE Resource)
     Resource->SharedWaiters = NULL;
     Resource->NumberOfSharedWaiters = 0;
     for (PKI_RESOURCE_WAITER Waiter = First; Waiter != NULL; Waiter = Waiter->Next) {
+        Waiter->Thread->LendsTo = NULL;
         KiAddOwner(Resource, (ERESOURCE_THREAD)Waiter->Thread);
     }
     return First;
@@ -443,7 +444,7 @@ VOID NTAPI ExSetResourceOwnerPointerEx(PERESOURCE Resource, PVOID OwnerPointer, 
         Other->OwnerCount += Mine->OwnerCount;
         Lent = KiRemoveOwner(Resource, Mine);
     } else if (Mine != NULL) {
-        Lent = KiEndLoan(Mine);
+        Lent = KiEndLoan(Resource, Mine);
         Mine->OwnerThread = (ERESOURCE_THREAD)OwnerPointer;
     }
     KiUnlockResource(Resource, EFlags);
@@ -476,7 +477,7 @@ VOID NTAPI ExConvertExclusiveToSharedLite(PERESOURCE Resource)
         if (KiIsWaitedFor(Resource)) {
             KiLendToOwners(Resource);
         } else {
-            Lent = KiEndLoan(&Resource->OwnerEntry);
+            Lent = KiEndLoan(Resource, &Resource->OwnerEntry);
         }
     }
     KiUnlockResource(Resource, Flags);

@@ -65,7 +65,7 @@ VOID KiLendToOwners(PERESOURCE Resource);
  * has to call KiReturnLoan if this is TRUE: later, when he has woken those who come next, or he
  * might not get to that (RSRC-6).
  */
-BOOLEAN KiEndLoan(POWNER_ENTRY Entry);
+BOOLEAN KiEndLoan(PERESOURCE Resource, POWNER_ENTRY Entry);
 /* Without the lock. */
 VOID KiReturnLoan(VOID);
 

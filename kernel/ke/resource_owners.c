@@ -65,7 +65,7 @@ POWNER_ENTRY KiAddOwner(PERESOURCE Resource, ERESOURCE_THREAD Owner)
 
 BOOLEAN KiRemoveOwner(PERESOURCE Resource, POWNER_ENTRY Entry)
 {
-    BOOLEAN Mine = KiEndLoan(Entry);
+    BOOLEAN Mine = KiEndLoan(Resource, Entry);
     Entry->OwnerThread = 0;
     Resource->ActiveEntries--;
     Resource->ActiveCount = Resource->ActiveEntries != 0;
@@ -114,20 +114,31 @@ BOOLEAN KiGrowTable(PERESOURCE Resource)
 
 /* ---- what is lent ---------------------------------------------------------------------------- */
 
-/* Of the waiters in a ring, and one more, the one with the highest priority. */
-static PKTHREAD KiMostImportant(PKI_RESOURCE_WAITER Last, PKTHREAD Best)
+/*
+ * Of the waiters in a ring, and one more, the one with the highest priority. All of the ring lend
+ * to LendsTo from now on.
+ */
+static PKTHREAD KiMostImportant(PKI_RESOURCE_WAITER Last, PKTHREAD Best, PKTHREAD LendsTo)
 {
     PKI_RESOURCE_WAITER Waiter = Last;
     if (Last == NULL) {
         return Best;
     }
     do {
+        Waiter->Thread->LendsTo = LendsTo;
         if (Best == NULL || Waiter->Thread->Priority > Best->Priority) {
             Best = Waiter->Thread;
         }
         Waiter = Waiter->Next;
     } while (Waiter != Last);
     return Best;
+}
+
+/* The owner, if there is just one, and a thread. */
+static PKTHREAD KiOnlyOwner(PERESOURCE Resource)
+{
+    ERESOURCE_THREAD Owner = Resource->OwnerEntry.OwnerThread;
+    return Resource->ActiveEntries == 1 && !(Owner & NOT_A_THREAD) ? (PKTHREAD)Owner : NULL;
 }
 
 static VOID KiLendToOwner(POWNER_ENTRY Entry, PKTHREAD Waiter)
@@ -142,37 +153,42 @@ VOID KiLendToOwners(PERESOURCE Resource)
 {
     ULONG Size = KiTableSize(Resource);
     ULONG64 Flags = KiLockDispatcher();
-    PKTHREAD Waiter = KiMostImportant(Resource->SharedWaiters, NULL);
-    Waiter = KiMostImportant(Resource->ExclusiveWaiters, Waiter);
-    KiLendToOwner(&Resource->OwnerEntry, Waiter);
-    for (ULONG i = 1; i < Size; i++) {
+    PKTHREAD Only = KiOnlyOwner(Resource);
+    PKTHREAD Waiter = KiMostImportant(Resource->SharedWaiters, NULL, Only);
+    Waiter = KiMostImportant(Resource->ExclusiveWaiters, Waiter, Only);
+    for (ULONG i = 1; Waiter != NULL && i < Size; i++) {
         KiLendToOwner(&Resource->OwnerTable[i], Waiter);
     }
+    if (Waiter != NULL) {
+        KiLendToOwner(&Resource->OwnerEntry, Waiter);
+    }
     KiExitDispatcher(Flags);
 }
 
-static VOID KiReturnLoanOf(PKTHREAD Thread)
-{
-    ULONG64 Flags = KiLockDispatcher();
-    KiReturnPriority(Thread);
-    KiExitDispatcher(Flags);
-}
-
-BOOLEAN KiEndLoan(POWNER_ENTRY Entry)
+/* Before the loan is returned, nobody lends by way of this resource's waiters any more (LEND-3). */
+BOOLEAN KiEndLoan(PERESOURCE Resource, POWNER_ENTRY Entry)
 {
     PKTHREAD Owner = (PKTHREAD)Entry->OwnerThread;
-    BOOLEAN Lent = Entry->IoPriorityBoosted;
-    Entry->IoPriorityBoosted = FALSE;
-    if (Lent && Owner != KeGetCurrentThread()) {
-        KiReturnLoanOf(Owner);
+    BOOLEAN Mine = Owner == KeGetCurrentThread();
+    if (!Entry->IoPriorityBoosted) {
         return FALSE;
     }
-    return Lent;
+    Entry->IoPriorityBoosted = FALSE;
+    ULONG64 Flags = KiLockDispatcher();
+    KiMostImportant(Resource->SharedWaiters, NULL, NULL);
+    KiMostImportant(Resource->ExclusiveWaiters, NULL, NULL);
+    if (!Mine) {
+        KiReturnPriority(Owner);
+    }
+    KiExitDispatcher(Flags);
+    return Mine;
 }
 
 VOID KiReturnLoan(VOID)
 {
-    KiReturnLoanOf(KeGetCurrentThread());
+    ULONG64 Flags = KiLockDispatcher();
+    KiReturnPriority(KeGetCurrentThread());
+    KiExitDispatcher(Flags);
 }
 
 /* ---- the list of all resources --------------------------------------------------------------- */

@@ -492,6 +492,137 @@ TEST(ResourceLendsOn, "resource/those-who-wait-on-lend-to-the-next-owners", "RSR
     End();
 }
 
+/* Owns Inner and waits for what we own; all unimportant. */
+static FAST_MUTEX Inner, Outer;
+static BOOLEAN OuterIsResource;
+
+static VOID TakeOuter(VOID)
+{
+    if (OuterIsResource) {
+        ExAcquireResourceExclusiveLite(&TestResource, TRUE);
+    } else {
+        ExAcquireFastMutexUnsafe(&Outer);
+    }
+}
+
+static VOID LeaveOuter(VOID)
+{
+    if (OuterIsResource) {
+        ExReleaseResourceLite(&TestResource);
+    } else {
+        ExReleaseFastMutexUnsafe(&Outer);
+    }
+}
+
+static VOID NTAPI OwnInnerWantOuter(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    KeEnterCriticalRegion();
+    ExAcquireFastMutexUnsafe(&Inner);
+    TakeOuter();
+    Note('m');
+    LeaveOuter();
+    ExReleaseFastMutexUnsafe(&Inner);
+    KeLeaveCriticalRegion();
+    CHECK_EQ(KeGetCurrentThread()->LendsTo, NULL);
+}
+
+static VOID NTAPI WantInner(PVOID Context)
+{
+    ExAcquireFastMutex(&Inner);
+    Note((CHAR)(ULONG_PTR)Context);
+    ExReleaseFastMutex(&Inner);
+}
+
+static VOID NTAPI WantOuter(PVOID Context)
+{
+    KeEnterCriticalRegion();
+    TakeOuter();
+    Note((CHAR)(ULONG_PTR)Context);
+    KeWaitForSingleObject(&Leave, Executive, KernelMode, FALSE, NULL);
+    LeaveOuter();
+    KeLeaveCriticalRegion();
+}
+
+static VOID CheckChain(VOID)
+{
+    PKTHREAD Me = KeGetCurrentThread();
+    Begin();
+    ExInitializeFastMutex(&Inner);
+    ExInitializeFastMutex(&Outer);
+    TakeOuter();
+    Threads[0] = TestStartThread(WantOuter, (PVOID)'f', HIGH); /* comes before the next */
+    Threads[1] = TestStartThread(OwnInnerWantOuter, NULL, HIGH + 1);
+    Threads[2] = TestStartThread(WantInner, (PVOID)'t', HIGH + 4);
+    ThreadCount = 3;
+    CHECK_EQ(KeQueryPriorityThread(Threads[1]), HIGH + 4);
+    CHECK_EQ(KeQueryPriorityThread(Me), HIGH + 4);
+    LeaveOuter();
+    CHECK_EQ(KeQueryPriorityThread(Me), KI_PRIORITY_DEFAULT);
+    LetGo(0, "f"); /* owns it, and waits */
+    CHECK_EQ(Threads[0]->LentPriority, HIGH + 4);
+    Threads[3] = TestStartThread(WantInner, (PVOID)'u', HIGH + 5);
+    ThreadCount = 4;
+    CHECK_EQ(Threads[0]->LentPriority, HIGH + 5);
+    CHECK_EQ(KeQueryPriorityThread(Me), KI_PRIORITY_DEFAULT);
+    LetGo(1, "fmtu");
+    End();
+}
+
+TEST(ResourceLendsChain, "resource/what-is-lent-to-who-waits-goes-on-to-the-owner", "LEND-3")
+{
+    OuterIsResource = TRUE;
+    CheckChain();
+}
+
+TEST(FastLendsChain, "fastmutex/what-is-lent-to-who-waits-goes-on-to-the-owner", "LEND-3")
+{
+    OuterIsResource = FALSE;
+    CheckChain();
+}
+
+/* Two threads, each owns what the other one wants: somebody else has to release for one of them. */
+static ERESOURCE Second;
+
+static VOID NTAPI FirstThenSecond(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    KeEnterCriticalRegion();
+    ExAcquireResourceExclusiveLite(&TestResource, TRUE);
+    KeWaitForSingleObject(&Leave, Executive, KernelMode, FALSE, NULL);
+    ExAcquireResourceExclusiveLite(&Second, TRUE);
+    ExReleaseResourceLite(&Second); /* the first was released for it */
+    KeLeaveCriticalRegion();
+}
+
+static VOID NTAPI SecondThenFirst(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    KeEnterCriticalRegion();
+    ExAcquireResourceExclusiveLite(&Second, TRUE);
+    ExAcquireResourceExclusiveLite(&TestResource, TRUE);
+    ExReleaseResourceLite(&TestResource);
+    ExReleaseResourceLite(&Second);
+    KeLeaveCriticalRegion();
+}
+
+TEST(ResourceRing, "resource/a-ring-of-owners-who-wait-for-each-other", "LEND-3")
+{
+    Begin();
+    ExInitializeResourceLite(&Second);
+    Threads[0] = TestStartThread(FirstThenSecond, NULL, HIGH);
+    Threads[1] = TestStartThread(SecondThenFirst, NULL, HIGH);
+    KeSetEvent(&Leave, IO_NO_INCREMENT, FALSE);
+    Threads[2] = TestStartThread(OwnUntilTold, (PVOID)'A', HIGH + 3);
+    ThreadCount = 3;
+    CHECK_EQ(KeQueryPriorityThread(Threads[0]), HIGH + 3);
+    CHECK_EQ(KeQueryPriorityThread(Threads[1]), HIGH + 3);
+    ExReleaseResourceForThreadLite(&TestResource, (ERESOURCE_THREAD)Threads[0]);
+    LetGo(1, "A");
+    End();
+    ExDeleteResourceLite(&Second);
+}
+
 /* ---- storms ---------------------------------------------------------------------------------- */
 
 #define STORM_THREADS 10
