@@ -136,3 +136,26 @@ TEST(ObLittleMemory, "ob/memory/with-room-for-an-object-but-no-name",
 {
     CheckWithout(TRUE);
 }
+
+/* A thread gets its stack first. */
+TEST(ObThreadMemory, "ob/memory/with-room-for-a-stack-but-no-thread",
+     "STATUS_INSUFFICIENT_RESOURCES")
+{
+    HANDLE Handle;
+    LONG64 Threads = (*PsThreadType)->Objects;
+    TakeMemory(FALSE);
+    SIZE_T Committed = MmTotalCommittedPages;
+    MmTotalCommitLimit = Committed + KERNEL_STACK_PAGES;
+    NTSTATUS Status =
+        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, NeverRun, NULL);
+    SIZE_T After = MmTotalCommittedPages;
+    PVOID Stack = MiAllocateKernelStack(); /* there was indeed room for one */
+    if (Stack != NULL) {
+        MiFreeKernelStack(Stack);
+    }
+    GiveMemory();
+    CHECK_STATUS(Status, STATUS_INSUFFICIENT_RESOURCES);
+    CHECK_EQ(After, Committed);
+    CHECK(Stack != NULL);
+    CHECK_EQ((*PsThreadType)->Objects, Threads);
+}
