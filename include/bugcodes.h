@@ -80,6 +80,7 @@
 #define MANUALLY_INITIATED_CRASH                                 ((ULONG)0x000000E2)
 #define RESOURCE_NOT_OWNED                                       ((ULONG)0x000000E3)
 #define SESSION_HAS_VALID_SPECIAL_POOL_ON_EXIT                   ((ULONG)0x000000EC)
+#define HARDWARE_INTERRUPT_STORM                                 ((ULONG)0x000000F2)
 #define ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY                    ((ULONG)0x000000FC)
 #define WDF_VIOLATION                                            ((ULONG)0x0000010D)
 #define PAGE_NOT_ZERO                                            ((ULONG)0x00000127)

@@ -36,7 +36,9 @@ typedef enum _KINTERRUPT_POLARITY {
  * first routine that says so ends the round; on a shared one that is edge-triggered rounds go on
  * until nobody does. A routine that returns at another level than it was called at is bug check
  * 0xC4/0x111 (routine, level before, level after) in checked mode, 0xC8 (after << 16 | before << 8
- * | 3, routine, interrupt object, 0) in free mode. DDI wdm KSERVICE_ROUTINE.
+ * | 3, routine, interrupt object, 0) in free mode. A level-triggered line that no routine brings to
+ * its end is bug check 0xF2 (first routine, its context, interrupt object, 1 or, of several, 2).
+ * DDI wdm KSERVICE_ROUTINE.
  */
 typedef BOOLEAN NTAPI KSERVICE_ROUTINE(PKINTERRUPT Interrupt, PVOID ServiceContext);
 typedef KSERVICE_ROUTINE *PKSERVICE_ROUTINE;

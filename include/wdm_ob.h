@@ -170,11 +170,24 @@ typedef struct _OBJECT_HANDLE_INFORMATION {
 } OBJECT_HANDLE_INFORMATION, *POBJECT_HANDLE_INFORMATION;
 
 /* Stands for the calling thread wherever a handle is read; it is not closed. DDI wdm. */
-#define ZwCurrentThread()  ((HANDLE)(LONG_PTR)-2)
-#define NtCurrentThread()  ZwCurrentThread()
+FORCEINLINE HANDLE ZwCurrentThread(VOID)
+{
+    return (HANDLE)(LONG_PTR)-2;
+}
+FORCEINLINE HANDLE NtCurrentThread(VOID)
+{
+    return ZwCurrentThread();
+}
+
 /* Stands for the one process, where a routine takes the handle of one. DDI wdm. */
-#define ZwCurrentProcess() ((HANDLE)(LONG_PTR)-1)
-#define NtCurrentProcess() ZwCurrentProcess()
+FORCEINLINE HANDLE ZwCurrentProcess(VOID)
+{
+    return (HANDLE)(LONG_PTR)-1;
+}
+FORCEINLINE HANDLE NtCurrentProcess(VOID)
+{
+    return ZwCurrentProcess();
+}
 
 /*
  * References the object of a handle. STATUS_INVALID_HANDLE; STATUS_OBJECT_TYPE_MISMATCH when it is

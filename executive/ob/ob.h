@@ -155,10 +155,10 @@ NTSTATUS ObpInsertPermanent(PVOID Object, POBJECT_ATTRIBUTES ObjectAttributes);
 /* Counts a handle that is about to be entered; the caller has a reference. <= APC_LEVEL. */
 VOID ObpCountHandle(POBJECT_HEADER Header);
 /*
- * Undoes it after the handle is gone: the name, the type's Close, the handle's reference.
- * PASSIVE_LEVEL where the type has a Close routine, else <= APC_LEVEL.
+ * Undoes it, but for the handle's reference, and takes the name if it has to go; returns how many
+ * handles are left. <= APC_LEVEL.
  */
-VOID ObpUncountHandle(POBJECT_HEADER Header);
+LONG64 ObpUncountHandle(POBJECT_HEADER Header);
 
 /* ---- handles (handle.c) ---------------------------------------------------------------------- */
 

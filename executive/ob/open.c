@@ -28,9 +28,8 @@ VOID ObpCountHandle(POBJECT_HEADER Header)
     }
 }
 
-VOID ObpUncountHandle(POBJECT_HEADER Header)
+LONG64 ObpUncountHandle(POBJECT_HEADER Header)
 {
-    POBJECT_TYPE Type = Header->Type;
     BOOLEAN Named = (Header->Flags & OBP_NAMED) != 0;
     POBP_NAME Name = NULL;
     if (Named) {
@@ -42,11 +41,8 @@ VOID ObpUncountHandle(POBJECT_HEADER Header)
         ObpUnlockNames();
     }
     ObpFreeUnlinkedName(Name);
-    __atomic_sub_fetch(&Type->Handles, 1, __ATOMIC_RELAXED);
-    if (Type->Info.Close != NULL) {
-        Type->Info.Close(ObpBody(Header), Left);
-    }
-    ObfDereferenceObject(ObpBody(Header));
+    __atomic_sub_fetch(&Header->Type->Handles, 1, __ATOMIC_RELAXED);
+    return Left;
 }
 
 /* Enters a handle that was counted, or undoes the count. Opened: as in ObpInsertObject. */
@@ -62,6 +58,7 @@ static NTSTATUS ObpEnterCounted(POBJECT_HEADER Header, ACCESS_MASK DesiredAccess
     NTSTATUS Status = ObpEnterHandle(&Entry, Handle);
     if (!NT_SUCCESS(Status)) {
         ObpUncountHandle(Header);
+        ObfDereferenceObject(ObpBody(Header));
         if (Opened != NULL) {
             ObfDereferenceObject(*Opened);
             *Opened = NULL;

@@ -149,7 +149,12 @@ NTSTATUS NTAPI ObCloseHandle(HANDLE Handle, KPROCESSOR_MODE PreviousMode)
         }
         return STATUS_INVALID_HANDLE;
     }
-    ObpUncountHandle(ObpHeader(Entry.Object));
+    OB_CLOSE_ROUTINE *Close = ObpHeader(Entry.Object)->Type->Info.Close;
+    LONG64 Left = ObpUncountHandle(ObpHeader(Entry.Object));
+    if (Close != NULL) {
+        Close(Entry.Object, Left);
+    }
+    ObfDereferenceObject(Entry.Object);
     return STATUS_SUCCESS;
 }
 EXPORT(ObCloseHandle);

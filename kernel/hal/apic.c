@@ -27,6 +27,7 @@
 #define APIC_VERSION       (0x30 / 4)
 #define APIC_EOI           (0xB0 / 4)
 #define APIC_SPURIOUS      (0xF0 / 4)
+#define APIC_REQUESTS      (0x200 / 4) /* eight words, a bit a vector */
 #define APIC_ICR_LOW       (0x300 / 4)
 #define APIC_ICR_HIGH      (0x310 / 4)
 #define APIC_LVT_TIMER     (0x320 / 4)
@@ -101,6 +102,11 @@ VOID HalpInitializeApic(VOID)
 VOID HalpEndOfInterrupt(VOID)
 {
     LOCAL_APIC[APIC_EOI] = 0;
+}
+
+BOOLEAN HalpIsRequested(UCHAR Vector)
+{
+    return LOCAL_APIC[APIC_REQUESTS + Vector / 32 * 4] >> Vector % 32 & 1;
 }
 
 ULONG HalpLocalApicId(VOID)

@@ -77,6 +77,7 @@ DECLSPEC_NORETURN VOID HalpExit(ULONG Code);
 VOID HalpInitializeApic(VOID);                   /* masks the PICs and all lines, then: */
 VOID HalpInitializeLocalApic(VOID);              /* enables this processor's */
 VOID HalpEndOfInterrupt(VOID);                   /* local APIC EOI */
+BOOLEAN HalpIsRequested(UCHAR Vector);           /* it waits at this processor */
 VOID HalpRequestSoftwareInterrupt(UCHAR Vector); /* self-IPI, any IRQL */
 /* The same to another processor, or to this one; any IRQL. */
 VOID HalpRequestInterrupt(ULONG ApicId, UCHAR Vector);

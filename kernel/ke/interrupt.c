@@ -21,6 +21,10 @@
  *           fences.
  *   INTR-5  All who share a vector set ShareVector, and the one processor that it goes to is in
  *           the mask of each.
+ *   INTR-6  A level that is still held when its routines have run interrupts again before anything
+ *           else goes on. When that has happened KI_STORM times in a row nothing else will: bug
+ *           check 0xF2 (first routine, its context, interrupt object, 1 or, if there are more
+ *           objects, 2).
  */
 #include "kernel/ke/interrupt.h"
 #include "kernel/hal/hal.h"
@@ -28,18 +32,26 @@
 #include "kernel/rtl/section.h"
 
 #define VERIFIER_ISR_IRQL             0x111
+#define KI_STORM                      5000
+#define STORM_OF_ONE                  1
+#define STORM_OF_A_CHAIN              2
 #define UNEXPECTED_IRQL_IN_CALLOUT    2
 #define UNEXPECTED_IRQL_IN_SERVICE    3
 #define IRQL_VALUES(After, Before, P) ((ULONG_PTR)((After) << 16 | (Before) << 8 | (P)))
 
 /* ---- the interrupt --------------------------------------------------------------------------- */
 
+static ULONG_PTR KiRoutineOf(PKINTERRUPT Interrupt)
+{
+    return Interrupt->MessageRoutine != NULL ? (ULONG_PTR)Interrupt->MessageRoutine
+                                             : (ULONG_PTR)Interrupt->ServiceRoutine;
+}
+
 static DECLSPEC_NORETURN __attribute__((noinline, cold)) VOID KiBadService(PKINTERRUPT Interrupt,
                                                                            KIRQL After)
 {
     KIRQL Before = Interrupt->SynchronizeIrql;
-    ULONG_PTR Routine = Interrupt->MessageRoutine != NULL ? (ULONG_PTR)Interrupt->MessageRoutine
-                                                          : (ULONG_PTR)Interrupt->ServiceRoutine;
+    ULONG_PTR Routine = KiRoutineOf(Interrupt);
     if (KiCheckedMode) {
         KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_ISR_IRQL, Routine, Before, After);
     }
@@ -102,6 +114,20 @@ VOID KiDeviceInterrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
         __atomic_fetch_add(&Chain->Unclaimed, 1, __ATOMIC_RELAXED);
     }
     __atomic_fetch_sub(&Chain->Walkers, 1, __ATOMIC_RELEASE);
+}
+
+VOID KiWatchStorm(UCHAR Vector)
+{
+    PKI_CHAIN Chain = KiFindChain(Vector);
+    if (Chain == NULL || Chain->Mode != LevelSensitive) {
+        return;
+    }
+    Chain->Storm = HalpIsRequested(Vector) ? Chain->Storm + 1 : 0;
+    PKINTERRUPT First = Chain->First;
+    if (Chain->Storm > KI_STORM && First != NULL) {
+        KeBugCheckEx(HARDWARE_INTERRUPT_STORM, KiRoutineOf(First), (ULONG_PTR)First->ServiceContext,
+                     (ULONG_PTR)First, First->Next == NULL ? STORM_OF_ONE : STORM_OF_A_CHAIN);
+    }
 }
 
 /* ---- connecting ------------------------------------------------------------------------------ */

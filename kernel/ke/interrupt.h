@@ -47,6 +47,7 @@ typedef struct _KI_CHAIN {
     ULONG Target; /* processor, while First is not NULL */
     ULONG64 Count;
     ULONG64 Unclaimed; /* of them, those that no routine claimed */
+    ULONG Storm;       /* in a row that were there again when they ended: INTR-6 */
 } KI_CHAIN, *PKI_CHAIN;
 
 /* Guards chains and vectors; interrupts are off while it is held. */
@@ -83,5 +84,7 @@ VOID KiSetInterruptActive(PKINTERRUPT Interrupt, BOOLEAN Active);
 /* The processor among Mask that the fewest vectors go to. Its lock is held. */
 ULONG KiChooseTarget(KAFFINITY Mask);
 
+/* Behind the acknowledgement of each device interrupt; interrupts are off. */
+VOID KiWatchStorm(UCHAR Vector);
 /* Connected to each vector that has a chain. */
 KI_INTERRUPT_ROUTINE KiDeviceInterrupt;

@@ -17,7 +17,7 @@
  *           counted and do nothing else.
  */
 #include "kernel/hal/hal.h"
-#include "kernel/ke/ke.h"
+#include "kernel/ke/interrupt.h"
 
 #define VECTOR_DIVIDE             0
 #define VECTOR_NMI                2
@@ -213,6 +213,7 @@ VOID KiDispatchInterrupt(PKTRAP_FRAME Frame)
     __asm__ volatile("cli" : : : "memory");
     if (!Software) {
         HalpEndOfInterrupt();
+        KiWatchStorm(Vector);
     }
     Thread->TryFrames = TryFrames;
     KiWriteIrql((KIRQL)Frame->PreviousIrql);

@@ -105,6 +105,7 @@ static UCHAR KiTakeVectors(ULONG Count, KIRQL Level, ULONG Line, KINTERRUPT_MODE
         Chain->Line = Line;
         Chain->Users = 1;
         Chain->Count = Chain->Unclaimed = 0;
+        Chain->Storm = 0;
         Chain->Allocated = TRUE;
         KiConnectVector((UCHAR)(First + i), KiDeviceInterrupt, Chain);
     }

@@ -167,3 +167,45 @@ CRASH_TEST(CrashDisconnectLevel, "io/disconnect-interrupt-at-dispatch-level",
     KeRaiseIrqlToDpcLevel();
     IoDisconnectInterruptEx(&End);
 }
+
+/* ---- storms ---------------------------------------------------------------------------------- */
+
+#define PIT_COMMAND  0x43
+#define PIT_CHANNEL0 0x40
+#define PIT_ONCE     0x30 /* channel 0, mode 0: output low, and high when it has counted down */
+
+/* The timer's line, taken for a level-triggered one. */
+static VOID HoldLine(ULONG Count)
+{
+    static TEST_SERVICE Service;
+    UCHAR Vector = KiReferenceLine(HalpIsaLine(0), LevelSensitive);
+    PKINTERRUPT First = NULL;
+    HalpOut8(PIT_COMMAND, PIT_ONCE); /* the firmware lets it run */
+    for (ULONG i = 0; i < Count; i++) {
+        PKINTERRUPT Interrupt;
+        IO_CONNECT_INTERRUPT_PARAMETERS Wanted = TestConnection(Vector, &Service, &Interrupt);
+        Wanted.FullySpecified.ServiceRoutine = Count == 1 ? IdleService : TestService;
+        Wanted.FullySpecified.ShareVector = TRUE;
+        CHECK_STATUS(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+        First = First == NULL ? Interrupt : First;
+    }
+    TestAnnounce("interrupt", (ULONG64)First);
+    TestAnnounce("context", (ULONG64)&Service);
+    HalpOut8(PIT_CHANNEL0, 16);
+    HalpOut8(PIT_CHANNEL0, 0);
+    for (;;) {
+        YieldProcessor();
+    }
+}
+
+CRASH_TEST(CrashStorm, "io/storm-that-a-routine-claims-and-does-not-end",
+           "0xF2 sym:IdleService $context $interrupt 0x1", "INTR-6; DOC debugger: bug check 0xF2")
+{
+    HoldLine(1);
+}
+
+CRASH_TEST(CrashStormChain, "io/storm-that-nobody-claims",
+           "0xF2 sym:TestService $context $interrupt 0x2", "INTR-6; DOC debugger: bug check 0xF2")
+{
+    HoldLine(2);
+}

@@ -14,6 +14,8 @@
 #define EDU_RAISE       (0x60 / 4)
 #define EDU_ACKNOWLEDGE (0x64 / 4)
 
+#define BURST 3000
+
 #define NEED_DEVICE(Device)                                                                        \
     if ((Device) == NULL) {                                                                        \
         SKIP("this machine lacks the device");                                                     \
@@ -176,6 +178,25 @@ TEST(DeviceLine, "io/device/a-line-interrupts-until-it-is-acknowledged",
     CHECK_EQ(KiFindChain(Interrupt->Vector)->Count, 3);
     CHECK_EQ(KiFindChain(Interrupt->Vector)->Mode, LevelSensitive);
     Disconnect(Wanted.Version, Interrupt);
+    CloseEdu(&Edu);
+}
+
+TEST(DeviceBurst, "io/device/long-bursts-are-no-storm", "INTR-6")
+{
+    EDU Edu;
+    PKINTERRUPT Interrupt;
+    NEED_DEVICE(IopFindDevice(EDU_VENDOR, EDU_DEVICE, 0));
+    REQUIRE(OpenEdu(&Edu, 0, 0));
+    IO_CONNECT_INTERRUPT_PARAMETERS Wanted = EduLine(&Edu, &Interrupt);
+    REQUIRE_EQ(IoConnectInterruptEx(&Wanted), STATUS_SUCCESS);
+    for (ULONG i = 1; i <= 2; i++) { /* together more than a storm's 5,000 */
+        Edu.Early = BURST - 1;
+        Edu.Registers[EDU_RAISE] = 1;
+        TestSpinUntil(&Edu.Calls, i * BURST);
+    }
+    CHECK_EQ(Edu.Registers[EDU_STATUS], 0);
+    Disconnect(Wanted.Version, Interrupt);
+    CHECK_EQ(KiFindChain(IopFunctionOf(Edu.Object)->Vectors[0])->Storm, 0);
     CloseEdu(&Edu);
 }
 

@@ -261,12 +261,14 @@ TEST_FLAGS(HandleFull, "ob/slow/a-full-table-refuses", "STATUS_INSUFFICIENT_RESO
     NTSTATUS Status = STATUS_SUCCESS;
     ULONG InUse = ObpHandlesInUse, Number = 0;
     OBP_HANDLE Entry;
+    LONG Closed = TestObjectLog.Closed;
     while (NT_SUCCESS(Status)) {
         Status = ObOpenObjectByPointer(Object, 0, NULL, 0, NULL, KernelMode, &Handle);
         First = First == NULL ? Handle : First;
     }
     CHECK_STATUS(Status, STATUS_INSUFFICIENT_RESOURCES);
     CHECK_EQ(ObpHandlesInUse, 0x20000 - 1);
+    CHECK_EQ(TestObjectLog.Closed, Closed); /* what was never open is not closed */
     LONG64 Threads = (*PsThreadType)->Objects;
     CHECK_STATUS(PsCreateSystemThread(&Handle, 0, NULL, NULL, NULL, NeverRun, NULL),
                  STATUS_INSUFFICIENT_RESOURCES);

@@ -110,7 +110,7 @@ static VOID DelayOften(PSTORM_THREAD Me)
 STORM(TimerDelays, "storm/timers/no-delay-ends-early-or-never", "TIMR-3")
 {
     Prepare(NotificationTimer);
-    StormRun(StormThreads(), DelayOften, StormEach(2000));
+    StormRun(StormThreads(), DelayOften, StormEach(1000));
 }
 
 /* ---- waits for timers ------------------------------------------------------------------------ */
@@ -137,7 +137,7 @@ static VOID WaitForTimer(PSTORM_THREAD Me)
 
 STORM(TimerHandover, "storm/timers/a-synchronization-timer-lets-one-go", "TIMR-2")
 {
-    ULONG Rounds = StormEach(2000);
+    ULONG Rounds = StormEach(600);
     LARGE_INTEGER Now = {.QuadPart = 0};
     Prepare(SynchronizationTimer);
     Passed = 0;

@@ -313,7 +313,7 @@ static VOID AlertOrWait(PSTORM_THREAD Me)
 
 STORM(WaitAlerts, "storm/waits/each-alert-and-each-signal-ends-one", "contract 1.9: alertable")
 {
-    ULONG Rounds = StormEach(4000);
+    ULONG Rounds = StormEach(2000);
     RtlZeroMemory(Sleepers, sizeof(Sleepers));
     for (ULONG i = 0; i < StormThreads() / 2; i++) {
         KeInitializeEvent(&Sleepers[i].Event, SynchronizationEvent, FALSE);
