@@ -12,6 +12,9 @@
 #define EFER 0xC0000080
 #define EFER_LME_NXE 0x900 /* bit 8 long mode, bit 11 no-execute */
 
+#define OFFER_MADE 1
+#define OFFER_TAKEN 2
+
 #define HERE(symbol) ((symbol) - HalpStartupCode)
 
     .section .init.data, "aw"
@@ -67,8 +70,8 @@ StartupCr3:
 HalpStartupEnd:
 
 /*
- * The processor that is expected takes what HalpStarting holds for it: once, so that one that comes
- * late or twice cannot run on another's stack. Anyone else stands still for ever.
+ * The processor that is expected takes what HalpStarting holds for it, and again if INIT puts it
+ * back to its beginning (START-2). Anyone else stands still for ever.
  */
     .text
     .balign 16
@@ -78,10 +81,13 @@ HalpProcessorEntry:
     shrl $24, %ebx /* this processor's APIC id */
     cmpl %ebx, HalpStarting + 8(%rip)
     jne 1f
-    xorl %edi, %edi
-    xchgq %rdi, HalpStarting(%rip)
-    testq %rdi, %rdi
-    jz 1f
+    movl $OFFER_MADE, %eax
+    movl $OFFER_TAKEN, %ecx
+    lock cmpxchgl %ecx, HalpStarting + 12(%rip)
+    je 2f
+    cmpl $OFFER_TAKEN, %eax
+    jne 1f
+2:  movq HalpStarting(%rip), %rdi
     movq HalpStarting + 16(%rip), %rsp
     movq HalpStarting + 24(%rip), %rax
     movq HalpStarting + 32(%rip), %rdx
