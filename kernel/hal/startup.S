@@ -75,6 +75,7 @@ HalpStartupEnd:
  */
     .text
     .balign 16
+    .globl HalpProcessorEntry, HalpProcessorRuns, HalpProcessorStands
 HalpProcessorEntry:
     movl $1, %eax
     cpuid
@@ -94,7 +95,9 @@ HalpProcessorEntry:
     movq %rax, %cr3
     xorl %ebp, %ebp /* end of the frame chain */
     pushq $0
+HalpProcessorRuns:
     jmp *%rdx
+HalpProcessorStands:
 1:  cli
     hlt
     jmp 1b
