@@ -6,13 +6,7 @@
 
 #define MOST_PAGES 0x10000 /* 256 MiB: filling more takes longer than a quick test may */
 #define ROOM_PAGES 300
-#define LARGEST    (64 * PAGE_SIZE)
 #define ALLOCATORS 3
-
-/* A block's first words lead to the one that was taken before it. */
-typedef struct _CHAIN_LINK {
-    struct _CHAIN_LINK *Before;
-} CHAIN_LINK;
 
 static PVOID AllocateBy(const POOL_CASE *Case, ULONG Routine, SIZE_T Bytes)
 {
@@ -23,43 +17,23 @@ static PVOID AllocateBy(const POOL_CASE *Case, ULONG Routine, SIZE_T Bytes)
     }
 }
 
-/* Takes blocks of falling sizes until not even the smallest can be had. */
-static CHAIN_LINK *TakeEverything(const POOL_CASE *Case, ULONG Routine)
+static POOL_CHAIN *TakeEverything(const POOL_CASE *Case, ULONG Routine)
 {
-    CHAIN_LINK *Last = NULL;
-    for (SIZE_T Bytes = LARGEST; Bytes >= sizeof(CHAIN_LINK);) {
-        CHAIN_LINK *Block = AllocateBy(Case, Routine, Bytes);
-        if (Block == NULL) {
-            Bytes /= 2;
-            continue;
-        }
-        Block->Before = Last;
-        Last = Block;
-    }
-    return Last;
-}
-
-static VOID FreeChain(CHAIN_LINK *Last)
-{
-    while (Last != NULL) {
-        CHAIN_LINK *Before = Last->Before;
-        ExFreePool(Last);
-        Last = Before;
-    }
+    return PoolTakeAll(AllocateBy, Case, Routine, sizeof(POOL_CHAIN), NULL);
 }
 
 /* Memory ends: every size gives NULL, and afterwards as much is left as before. */
 static BOOLEAN EndsAndRecovers(const POOL_CASE *Case, ULONG Routine)
 {
-    FreeChain(TakeEverything(Case, Routine)); /* so that all page tables exist */
+    PoolFreeChain(TakeEverything(Case, Routine)); /* so that all page tables exist */
     SIZE_T Committed = MmTotalCommittedPages;
     PFN_NUMBER Available = MiAvailablePages();
-    CHAIN_LINK *Last = TakeEverything(Case, Routine);
+    POOL_CHAIN *Last = TakeEverything(Case, Routine);
     BOOLEAN Holds = CHECK(Last != NULL);
     Holds &= CHECK_EQ(AllocateBy(Case, Routine, 1), NULL);
     Holds &= CHECK_EQ(AllocateBy(Case, Routine, PAGE_SIZE), NULL);
     Holds &= CHECK_EQ(AllocateBy(Case, Routine, 1 << 30), NULL);
-    FreeChain(Last);
+    PoolFreeChain(Last);
     PVOID Block = AllocateBy(Case, Routine, 5 * PAGE_SIZE);
     Holds &= CHECK(Block != NULL);
     PoolFreeIfAny(Block);

@@ -5,41 +5,22 @@
 #include "tests/pool/pool_cases.h"
 
 #define OTHER_TAG  'rhtO'
-#define LARGEST    (64 * PAGE_SIZE)
 #define MOST_PAGES 0x10000 /* 256 MiB: filling more takes longer than a quick test may */
-
-/* A block's first words lead to the one that was taken before it. */
-typedef struct _CHAIN_LINK {
-    struct _CHAIN_LINK *Before;
-} CHAIN_LINK;
 
 static PVOID Take(const POOL_CASE *Case, SIZE_T Bytes, EX_POOL_PRIORITY Priority)
 {
     return ExAllocatePoolWithTagPriority(Case->Type, Bytes, TEST_TAG, Priority);
 }
 
-/* Takes blocks of falling sizes, of whole pages, until the priority gets no page more. */
-static CHAIN_LINK *TakeAll(const POOL_CASE *Case, EX_POOL_PRIORITY Priority, CHAIN_LINK *Last)
+static PVOID TakeAt(const POOL_CASE *Case, ULONG Priority, SIZE_T Bytes)
 {
-    for (SIZE_T Bytes = LARGEST; Bytes >= PAGE_SIZE;) {
-        CHAIN_LINK *Block = Take(Case, Bytes, Priority);
-        if (Block == NULL) {
-            Bytes /= 2;
-            continue;
-        }
-        Block->Before = Last;
-        Last = Block;
-    }
-    return Last;
+    return Take(Case, Bytes, (EX_POOL_PRIORITY)Priority);
 }
 
-static VOID FreeChain(CHAIN_LINK *Last)
+/* Takes whole pages until the priority gets no more. */
+static POOL_CHAIN *TakeAll(const POOL_CASE *Case, EX_POOL_PRIORITY Priority, POOL_CHAIN *Last)
 {
-    while (Last != NULL) {
-        CHAIN_LINK *Before = Last->Before;
-        ExFreePool(Last);
-        Last = Before;
-    }
+    return PoolTakeAll(TakeAt, Case, Priority, PAGE_SIZE, Last);
 }
 
 static BOOLEAN TooMuchToFill(const POOL_CASE *Case)
@@ -53,14 +34,14 @@ static BOOLEAN TooMuchToFill(const POOL_CASE *Case)
 static BOOLEAN LeavesItsShare(const POOL_CASE *Case, EX_POOL_PRIORITY Priority, SIZE_T Share)
 {
     SIZE_T Free, Maximum;
-    CHAIN_LINK *Last = TakeAll(Case, Priority, NULL);
+    POOL_CHAIN *Last = TakeAll(Case, Priority, NULL);
     ExpQuerySupply(Case->Kind, &Free, &Maximum);
     SIZE_T Least = Share == 0 ? 0 : Maximum / Share;
     BOOLEAN Holds = CHECK_GE(Free, Least);
     /* Page tables take pages, too: below the share by a block's, never above it by more. */
     Holds &= CHECK_LE(Free, Least + 8);
     Holds &= CHECK_EQ(Take(Case, 1, Priority), NULL) || Share == 0;
-    FreeChain(Last);
+    PoolFreeChain(Last);
     return Holds;
 }
 
@@ -92,7 +73,7 @@ static BOOLEAN EachHasMore(const POOL_CASE *Case)
     if (TooMuchToFill(Case)) {
         return TRUE;
     }
-    CHAIN_LINK *Last = TakeAll(Case, LowPoolPriority, NULL);
+    POOL_CHAIN *Last = TakeAll(Case, LowPoolPriority, NULL);
     PVOID Normal = Take(Case, PAGE_SIZE, NormalPoolPriority);
     BOOLEAN Holds = CHECK(Normal != NULL);
     Last = TakeAll(Case, NormalPoolPriority, Last);
@@ -106,7 +87,7 @@ static BOOLEAN EachHasMore(const POOL_CASE *Case)
     PoolFreeIfAny(High);
     PoolFreeIfAny(Plain);
     PoolFreeIfAny(ByFlag);
-    FreeChain(Last);
+    PoolFreeChain(Last);
     return Holds;
 }
 
@@ -121,7 +102,7 @@ static BOOLEAN VariantsAreTheSame(const POOL_CASE *Case)
     if (TooMuchToFill(Case)) {
         return TRUE;
     }
-    CHAIN_LINK *Last = TakeAll(Case, LowPoolPriority, NULL);
+    POOL_CHAIN *Last = TakeAll(Case, LowPoolPriority, NULL);
     BOOLEAN Holds = CHECK_EQ(Take(Case, 64, LowPoolPrioritySpecialPoolOverrun), NULL);
     Holds &= CHECK_EQ(Take(Case, 64, LowPoolPrioritySpecialPoolUnderrun), NULL);
     PVOID Over = Take(Case, 64, NormalPoolPrioritySpecialPoolOverrun);
@@ -131,7 +112,7 @@ static BOOLEAN VariantsAreTheSame(const POOL_CASE *Case)
     PoolFreeIfAny(Over);
     PoolFreeIfAny(Under);
     PoolFreeIfAny(Odd);
-    FreeChain(Last);
+    PoolFreeChain(Last);
     return Holds;
 }
 

@@ -165,3 +165,31 @@ VOID PoolFreeIfAny(PVOID Block)
         ExFreePool(Block);
     }
 }
+
+/* ---- memory that ends ------------------------------------------------------------------------ */
+
+#define LARGEST (64 * PAGE_SIZE)
+
+POOL_CHAIN *PoolTakeAll(POOL_TAKE *Take, const POOL_CASE *Case, ULONG Choice, SIZE_T Least,
+                        POOL_CHAIN *Last)
+{
+    for (SIZE_T Bytes = LARGEST; Bytes >= Least;) {
+        POOL_CHAIN *Block = Take(Case, Choice, Bytes);
+        if (Block == NULL) {
+            Bytes /= 2;
+            continue;
+        }
+        Block->Before = Last;
+        Last = Block;
+    }
+    return Last;
+}
+
+VOID PoolFreeChain(POOL_CHAIN *Last)
+{
+    while (Last != NULL) {
+        POOL_CHAIN *Before = Last->Before;
+        ExFreePool(Last);
+        Last = Before;
+    }
+}

@@ -44,6 +44,22 @@ PVOID PoolTakeBeside(const POOL_CASE *Case, SIZE_T Bytes, PVOID Neighbour);
 #define POOL_QUARTER (PAGE_SIZE / 4 - sizeof(POOL_HEADER))
 BOOLEAN PoolTakeQuarters(const POOL_CASE *Case, PVOID Blocks[4]);
 
+/* ---- memory that ends ------------------------------------------------------------------------ */
+
+/* A block whose first words lead to the one that was taken before it. */
+typedef struct _POOL_CHAIN {
+    struct _POOL_CHAIN *Before;
+} POOL_CHAIN;
+/* One request of a test's own kind; Choice is the test's. */
+typedef PVOID POOL_TAKE(const POOL_CASE *Case, ULONG Choice, SIZE_T Bytes);
+/*
+ * Takes blocks of falling sizes until not even one of Least bytes can be had; returns the last one,
+ * with what Last led to behind them.
+ */
+POOL_CHAIN *PoolTakeAll(POOL_TAKE *Take, const POOL_CASE *Case, ULONG Choice, SIZE_T Least,
+                        POOL_CHAIN *Last);
+VOID PoolFreeChain(POOL_CHAIN *Last);
+
 /* ---- checks ---------------------------------------------------------------------------------- */
 
 /*
