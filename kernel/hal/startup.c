@@ -8,8 +8,10 @@
  *
  *   START-1  An offer is taken by the one processor that it is for, and not once it is withdrawn.
  *   START-2  A processor that comes late for the first try may take the second one's offer and
- *            find an INIT waiting that was sent before: it begins anew, and takes the offer again.
- *            The offer stands until the next one is made.
+ *            then meet the second INIT: it begins anew, and takes the offer again, which stands
+ *            until the next one is made.
+ *   START-3  The offer is there before INIT is sent: a processor that comes late, with INIT and
+ *            the first STARTUP waiting for it together, answers no other STARTUP.
  */
 #include "kernel/hal/acpi.h"
 #include "kernel/hal/hal.h"
@@ -19,7 +21,7 @@
 
 #define INIT_WAIT    10000   /* microseconds: see above */
 #define STARTUP_WAIT 200     /* between the two STARTUPs */
-#define LAST_WAIT    1000000 /* a busy host may not let a virtual processor run for long */
+#define LAST_WAIT    5000000 /* a busy host may not let a virtual processor run for long */
 
 typedef enum _HALP_OFFER { HalpNoOffer, HalpOfferMade, HalpOfferTaken } HALP_OFFER;
 
@@ -80,9 +82,9 @@ static INIT BOOLEAN HalpWithdraw(VOID)
 static INIT BOOLEAN HalpTryStart(ULONG Page, ULONG InitWait, ULONG LastWait)
 {
     ULONG ApicId = HalpStarting.ApicId;
+    __atomic_store_n(&HalpStarting.Offer, HalpOfferMade, __ATOMIC_RELEASE);
     HalpSendInit(ApicId);
     KeStallExecutionProcessor(InitWait);
-    __atomic_store_n(&HalpStarting.Offer, HalpOfferMade, __ATOMIC_RELEASE);
     HalpSendStartup(ApicId, Page);
     if (HalpWaitForTaker(STARTUP_WAIT)) {
         return TRUE;
