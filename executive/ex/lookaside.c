@@ -171,7 +171,7 @@ static inline VOID ExpCheckListLevel(const GENERAL_LOOKASIDE_POOL *List)
     KiRequireIrql(List->Type & TYPE_PAGED ? APC_LEVEL : DISPATCH_LEVEL);
 }
 
-/* Entry size 0 of a free build: a block must hold the link. */
+/* The two older forms. */
 static VOID ExpInitializeOld(PVOID Lookaside, PALLOCATE_FUNCTION Allocate, PFREE_FUNCTION Free,
                              ULONG Type, SIZE_T Size, ULONG Tag)
 {
