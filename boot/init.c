@@ -17,6 +17,7 @@
 #include "kernel/rtl/section.h"
 #include "mm/mm.h"
 #include "mm/pool/pool.h"
+#include "mm/pressure.h"
 #include "monitor/monitor.h"
 #include "tests/test.h"
 
@@ -69,6 +70,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     ExpInitializePools();
     ExpProvideTables();
     ExpReadPoolWords();
+    MiReadPressureWord();
     KiStartIdleThread();
     HalpCalibrate();
     KiInitializeTime();
@@ -105,6 +107,7 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     PspInitializeThreads();
     PspStartDpcThreads();
     ExpInitializeEvents();
+    ExpInitializeConditions();
     IopInitialize();
     ExpInitializeWorkers();
     ExpInitializeLookasides();

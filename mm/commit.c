@@ -11,6 +11,15 @@
 #include "mm/mm.h"
 
 SIZE_T MmTotalCommittedPages, MmTotalCommitLimit, MmPeakCommittedPages;
+MI_QUIET MiQuietCommit;
+
+/* The counter was changed by a locked instruction, so what is quiet is read behind it (PRESS-3). */
+static inline VOID MiCheckCommit(SIZE_T Committed)
+{
+    if (MiIsLoud(&MiQuietCommit, Committed)) {
+        MiReportPressure();
+    }
+}
 
 BOOLEAN MiChargeCommit(SIZE_T Pages)
 {
@@ -25,10 +34,11 @@ BOOLEAN MiChargeCommit(SIZE_T Pages)
     if (Old + Pages > MmPeakCommittedPages) {
         MmPeakCommittedPages = Old + Pages;
     }
+    MiCheckCommit(Old + Pages);
     return TRUE;
 }
 
 VOID MiReturnCommit(SIZE_T Pages)
 {
-    __atomic_fetch_sub(&MmTotalCommittedPages, Pages, __ATOMIC_RELAXED);
+    MiCheckCommit(__atomic_sub_fetch(&MmTotalCommittedPages, Pages, __ATOMIC_RELAXED));
 }

@@ -33,7 +33,7 @@ static BOOLEAN MiTakeIfFree(PFN_NUMBER Pfn)
     if (Free) {
         MiUnlinkPage(Node, Pfn);
     }
-    MiReleaseLock(&Node->Lock, State);
+    MiReleaseNode(Node, State);
     return Free;
 }
 

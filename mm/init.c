@@ -30,6 +30,7 @@ static INIT VOID MiInitializeRegions(VOID)
 {
     for (ULONG i = 0; i < MiRegionCount; i++) {
         PMI_REGION Region = &MiRegions[i];
+        Region->Quiet.Count = MAXULONG_PTR; /* until somebody wants to know */
         ULONG_PTR Maps = MI_REGION_MAPS + i * 2 * (MI_SLOT_PAGES / 8);
         Region->Size = MI_SLOT_PAGES;
         Region->Limit = MI_SLOT_PAGES;
@@ -77,4 +78,5 @@ VOID MmFreeBootMemory(VOID)
         MiFreePage(Pfn);
     }
     MmTotalCommitLimit += (SIZE_T)(KiInitEnd - KiInitStart) / PAGE_SIZE;
+    MiReportPressure();
 }

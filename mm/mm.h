@@ -291,6 +291,23 @@ static inline VOID MiReleaseLock(PKSPIN_LOCK Lock, ULONG64 Flags)
     KiRestoreInterrupts(Flags);
 }
 
+/* ---- quiet counters (pressure.c) ------------------------------------------------------------- */
+
+/*
+ * The values of a counter, Count of them from First on, at which no pressure event changes. Whoever
+ * moves the counter compares, and reports a value that lies outside (PRESS-2).
+ */
+typedef struct _MI_QUIET {
+    SIZE_T First, Count;
+} MI_QUIET, *PMI_QUIET;
+
+static inline BOOLEAN MiIsLoud(const MI_QUIET *Quiet, SIZE_T Value)
+{
+    return Value - Quiet->First >= Quiet->Count;
+}
+/* Has the pressure events looked at again. Any IRQL. */
+VOID MiReportPressure(VOID);
+
 /* ---- page frames (pfn.c) --------------------------------------------------------------------- */
 
 #define MI_NO_PAGE        0ULL        /* page 0 is never given out: its number means "none" */
@@ -347,11 +364,14 @@ typedef enum _MI_ZONE {
 typedef struct _MI_NODE {
     KSPIN_LOCK Lock;
     PFN_NUMBER AvailablePages; /* on the zeroed and free lists, the first megabyte's not counted */
+    MI_QUIET Quiet;            /* of AvailablePages */
     MMPFNLIST Lists[MiZoneCount][2]; /* zeroed, free */
     MMPFNLIST BadList;
 } DECLSPEC_ALIGN(64) MI_NODE, *PMI_NODE;
 
-extern MI_NODE MiNodes[1];
+#define MI_MAX_NODES 1
+extern MI_NODE MiNodes[MI_MAX_NODES];
+extern ULONG MiNodeCount;
 extern PFN_NUMBER MmLowestPhysicalPage, MmHighestPhysicalPage, MmNumberOfPhysicalPages;
 extern ULONG64 MiSections[MI_MAX_SECTIONS / 64]; /* a bit a section that the database has */
 
@@ -408,6 +428,15 @@ PFN_NUMBER MiAvailablePages(VOID);
 PFN_NUMBER MiPagesOnList(MMLISTS Name);
 /* "Zeroed", "Active" and so on. */
 const CHAR *MiPageStateName(ULONG State);
+/* Gives up a node's lock, and reports when its pages have become many or few. */
+static inline VOID MiReleaseNode(PMI_NODE Node, ULONG64 State)
+{
+    BOOLEAN Loud = MiIsLoud(&Node->Quiet, Node->AvailablePages);
+    MiReleaseLock(&Node->Lock, State);
+    if (Loud) {
+        MiReportPressure();
+    }
+}
 /* Between pfn.c and contiguous.c: takes a page off its list. The node's lock is held. */
 VOID MiUnlinkPage(PMI_NODE Node, PFN_NUMBER Pfn);
 /* Puts a page on a list. The node's lock is held, or the machine is not up yet. */
@@ -416,6 +445,7 @@ VOID MiInsertPage(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name);
 /* ---- commit (commit.c) ----------------------------------------------------------------------- */
 
 extern SIZE_T MmTotalCommittedPages, MmTotalCommitLimit, MmPeakCommittedPages;
+extern MI_QUIET MiQuietCommit; /* of MmTotalCommittedPages */
 /*
  * Promises Pages pages of memory to the caller, so that a fault always finds one; FALSE when that
  * would pass the limit. Any IRQL.
@@ -446,6 +476,7 @@ typedef struct _MI_REGION {
     ULONG Tabled;     /* the pages below have page tables, which stay (PTE-1) */
     SIZE_T PagesInUse;
     SIZE_T PeakPages;
+    MI_QUIET Quiet; /* of PagesInUse */
 } DECLSPEC_ALIGN(64) MI_REGION, *PMI_REGION;
 
 extern MI_REGION MiRegions[MiRegionCount];

@@ -28,7 +28,8 @@
  */
 #include "mm/mm.h"
 
-MI_NODE MiNodes[1];
+MI_NODE MiNodes[MI_MAX_NODES];
+ULONG MiNodeCount = 1;
 ULONG64 MiSections[MI_MAX_SECTIONS / 64];
 PFN_NUMBER MmLowestPhysicalPage, MmHighestPhysicalPage, MmNumberOfPhysicalPages;
 
@@ -49,7 +50,7 @@ static BOOLEAN MiCountsAsAvailable(PFN_NUMBER Pfn, MMLISTS Name)
     return Name <= FreePageList && Pfn >= MI_FIRST_MEGABYTE;
 }
 
-VOID MiInsertPage(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
+FORCEINLINE VOID MiInsertInto(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
 {
     PMMPFNLIST List = MiListOf(Node, Pfn, Name);
     PMMPFN Entry = MiPfnEntry(Pfn);
@@ -74,6 +75,11 @@ VOID MiInsertPage(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
     if (MiCountsAsAvailable(Pfn, Name)) {
         Node->AvailablePages++;
     }
+}
+
+VOID MiInsertPage(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
+{
+    MiInsertInto(Node, Pfn, Name);
 }
 
 static __attribute__((noinline)) DECLSPEC_NORETURN VOID MiReportBadLink(PFN_NUMBER Pfn)
@@ -170,7 +176,7 @@ PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents)
     MMLISTS From;
     ULONG64 State = MiAcquireLock(&Node->Lock);
     PFN_NUMBER Pfn = MiTakePage(Node, Contents, &From);
-    MiReleaseLock(&Node->Lock, State);
+    MiReleaseNode(Node, State);
     if (Pfn != MI_NO_PAGE && Contents == MiPageZeroed && From != ZeroedPageList) {
         MiZeroPage(Pfn);
     }
@@ -195,8 +201,8 @@ VOID MiFreePage(PFN_NUMBER Pfn)
     PMI_NODE Node = &MiNodes[MiPfnEntry(Pfn)->Node];
     ULONG64 State = MiAcquireLock(&Node->Lock);
     MiCheckFreeable(Pfn, MiPfnEntry(Pfn));
-    MiInsertPage(Node, Pfn, FreePageList);
-    MiReleaseLock(&Node->Lock, State);
+    MiInsertInto(Node, Pfn, FreePageList);
+    MiReleaseNode(Node, State);
 }
 
 /* Off the free list, cleared outside the lock, onto the zeroed list. */
@@ -204,14 +210,14 @@ static BOOLEAN MiZeroOneFreePage(PMI_NODE Node, MI_ZONE Zone)
 {
     ULONG64 State = MiAcquireLock(&Node->Lock);
     PFN_NUMBER Pfn = MiTakeFirst(Node, &Node->Lists[Zone][FreePageList]);
-    MiReleaseLock(&Node->Lock, State);
+    MiReleaseNode(Node, State);
     if (Pfn == MI_NO_PAGE) {
         return FALSE;
     }
     MiZeroPage(Pfn);
     State = MiAcquireLock(&Node->Lock);
     MiInsertPage(Node, Pfn, ZeroedPageList);
-    MiReleaseLock(&Node->Lock, State);
+    MiReleaseNode(Node, State);
     return TRUE;
 }
 

@@ -153,6 +153,16 @@ static VOID MiMarkReserved(PMI_REGION Region, ULONG Start, ULONG Pages)
     }
 }
 
+/* Gives up a region's lock, and reports when its pages in use have become many or few. */
+static VOID MiReleaseRegionLock(PMI_REGION Region, ULONG64 State)
+{
+    BOOLEAN Loud = MiIsLoud(&Region->Quiet, Region->PagesInUse);
+    MiReleaseLock(&Region->Lock, State);
+    if (Loud) {
+        MiReportPressure();
+    }
+}
+
 static PVOID MiTakeRunOfRegion(PMI_REGION Region, SIZE_T Pages)
 {
     PVOID Va = NULL;
@@ -164,7 +174,7 @@ static PVOID MiTakeRunOfRegion(PMI_REGION Region, SIZE_T Pages)
             Va = (PVOID)(Region->Base + (ULONG_PTR)Start * PAGE_SIZE);
         }
     }
-    MiReleaseLock(&Region->Lock, State);
+    MiReleaseRegionLock(Region, State);
     return Va;
 }
 
@@ -252,5 +262,5 @@ VOID MiReleaseRegion(PMI_REGION Region, PVOID Va, SIZE_T Pages)
     if (Start < Region->LowestFree) {
         Region->LowestFree = Start;
     }
-    MiReleaseLock(&Region->Lock, State);
+    MiReleaseRegionLock(Region, State);
 }

@@ -24,3 +24,5 @@ VOID ExpFlushWorkItems(VOID);
 
 /* Makes the type of event objects. Boot only, after ObInitialize. */
 VOID ExpInitializeEvents(VOID);
+/* Makes the events of \KernelObjects that mm sets. Boot only, after ExpInitializeEvents. */
+VOID ExpInitializeConditions(VOID);
