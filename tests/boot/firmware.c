@@ -86,7 +86,7 @@ TEST(AcpiNodes, "acpi/nodes-are-those-of-the-machine", "ACPI: SRAT")
         }
         ULONG64 Bytes = ReadBytes(8);
         CHECK_LE(Sum, Bytes);
-        CHECK_GE(Sum, Bytes - 0x60000); /* the old video memory and BIOS */
+        CHECK_GE(Sum + 0x60000, Bytes); /* the old video memory and BIOS */
     }
 }
 

@@ -169,6 +169,12 @@ class MachineTest(LauncherTest):
                      'src=0,dst=1,val=31', 'src=1,dst=0,val=31'):
             self.assertIn(part, words)
 
+    def test_node_without_memory(self):
+        words = self.words({'numa': machine.nodes('64M:0,0:1'), 'cpus': 2})
+        for part in ('-m 65536k', 'memdev=node0,cpus=0', '-numa node,nodeid=1,cpus=1 '):
+            self.assertIn(part, words)
+        self.assertNotIn('node1', words)
+
     def test_more_nodes_than_processors(self):
         words = self.words({'numa': machine.nodes('3'), 'cpus': 1, 'mem': 96 << 20})
         self.assertIn('nodeid=0,memdev=node0,cpus=0 ', words)

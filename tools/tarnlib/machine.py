@@ -87,7 +87,10 @@ def rounds(text):
 
 
 def nodes(text):
-    """`4` (that many equal nodes) or `SIZE[:CPU[-CPU]],...`: [(bytes or None, cpus or None)]."""
+    """`4` (that many equal nodes) or `SIZE[:CPU[-CPU]],...`: [(bytes or None, cpus or None)].
+
+    A SIZE of 0 is a node without memory.
+    """
     if re.fullmatch(r'[0-9]', text) and int(text) > 0:
         return [(None, None)] * int(text)
     result = []
@@ -96,7 +99,7 @@ def nodes(text):
         span = re.fullmatch(r'([0-9]+)(?:-([0-9]+))?', cpus)
         if cpus and not (span and int(span[1]) <= int(span[2] or span[1])):
             raise argparse.ArgumentTypeError(f'`{cpus}` is no range of processors: write 0-3')
-        result.append((size(amount), cpus))
+        result.append((0 if amount == '0' else size(amount), cpus))
     return result
 
 
@@ -120,7 +123,8 @@ def add_options(parser):
     option('--mem', type=size, metavar='SIZE',
            help='memory, as 64M or 4G (256M; in tests/scenarios 64M)')
     option('--numa', type=nodes, metavar='N|LIST',
-           help='N equal NUMA nodes, or a list SIZE[:CPU[-CPU]],... whose sum is the memory')
+           help='N equal NUMA nodes, or a list SIZE[:CPU[-CPU]],... whose sum is the memory; '
+                '0:CPU is a node without memory')
     option('--distance', type=distance, metavar='A-B=D', action='append',
            help='distance of two nodes (20); may be given more than once')
     option('--disk', type=size_or_file, metavar='SIZE|FILE',

@@ -67,8 +67,11 @@ def _processors(machine):
 def _nodes(machine):
     words = []
     for number, (amount, cpus) in enumerate(machine.numa):
-        node = f'node,nodeid={number},memdev=node{number}' + (f',cpus={cpus}' if cpus else '')
-        words += ['-object', f'memory-backend-ram,id=node{number},size={amount}', '-numa', node]
+        node = f'node,nodeid={number}'
+        if amount:
+            words += ['-object', f'memory-backend-ram,id=node{number},size={amount}']
+            node += f',memdev=node{number}'
+        words += ['-numa', node + (f',cpus={cpus}' if cpus else '')]
     known = {(first, second): far for first, second, far in machine.distance}
     count = len(machine.numa)
     for first in range(count):
