@@ -65,6 +65,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     BlReadFirmware(&KiBootInformation);
     HalpInitializeApic();
     HalpBeginCalibration();
+    KiAssignNode(KeGetCurrentPrcb());
     MmInitialize(&KiBootInformation);
     KiRegisterAddressProbe(MiIsAddressValid);
     ExpInitializePools();

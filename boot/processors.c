@@ -124,7 +124,6 @@ INIT VOID BlStartProcessors(VOID)
     BL_START Start;
     BL_PROCESSOR_MEMORY Memory = {.Record = NULL};
     ULONG Limit = BlProcessorLimit();
-    KiAssignNode(KeGetCurrentPrcb());
     if (Limit <= 1) {
         return;
     }

@@ -32,3 +32,5 @@ VOID MiCreateEarlyTables(PVOID Va, ULONG Level);
 VOID MiBuildDirectMap(const BOOT_INFORMATION *BootInformation);
 /* Maps and fills the page frame database; the page lists are up afterwards. */
 VOID MiBuildPfnDatabase(const BOOT_INFORMATION *BootInformation);
+/* Empty lists for each node, the order of its neighbours, and the node of each page. */
+VOID MiBuildNodes(VOID);

@@ -57,7 +57,7 @@ static INIT VOID MiMapDatabase(const BOOT_INFORMATION *BootInformation)
     }
 }
 
-/* At first every page of usable memory counts as in use; bad memory goes to its list. */
+/* At first every page counts as in use, and is node 0's. */
 static INIT VOID MiFillDatabase(const BOOT_INFORMATION *BootInformation)
 {
     for (ULONG i = 0; i < BootInformation->RangeCount; i++) {
@@ -68,9 +68,18 @@ static INIT VOID MiFillDatabase(const BOOT_INFORMATION *BootInformation)
             Entry->Present = TRUE;
             Entry->PageLocation = ActiveAndValid;
             Entry->ReferenceCount = 1;
-            if (Range->Type == BootMemoryBad) {
-                MiInsertPage(&MiNodes[0], Pfn, BadPageList);
-            }
+        }
+    }
+}
+
+/* Pages with a node; they go to its lists. */
+static INIT VOID MiInsertBadPages(const BOOT_INFORMATION *BootInformation)
+{
+    for (ULONG i = 0; i < BootInformation->RangeCount; i++) {
+        const BOOT_MEMORY_RANGE *Range = &BootInformation->Ranges[i];
+        MI_RUN Run = MiRunOf(Range);
+        for (PFN_NUMBER Pfn = Run.First; Range->Type == BootMemoryBad && Pfn < Run.End; Pfn++) {
+            MiInsertPage(&MiNodes[MiPfnEntry(Pfn)->Node], Pfn, BadPageList);
         }
     }
 }
@@ -93,19 +102,15 @@ INIT VOID MiBuildPfnDatabase(const BOOT_INFORMATION *BootInformation)
 {
     MI_RUN Run;
     PFN_NUMBER Cursor = 0;
-    PMI_NODE Node = &MiNodes[0];
 
-    for (MI_ZONE Zone = MiZoneHigh; Zone < MiZoneCount; Zone++) {
-        Node->Lists[Zone][ZeroedPageList].ListName = ZeroedPageList;
-        Node->Lists[Zone][FreePageList].ListName = FreePageList;
-    }
-    Node->BadList.ListName = BadPageList;
     MiMapDatabase(BootInformation);
     MiFillDatabase(BootInformation);
+    MiBuildNodes();
+    MiInsertBadPages(BootInformation);
     MiClaimImage();
     while (MiNextFreeRun(&Cursor, &Run)) {
         for (PFN_NUMBER Pfn = Run.First; Pfn < Run.End; Pfn++) {
-            MiInsertPage(Node, Pfn, FreePageList);
+            MiInsertPage(&MiNodes[MiPfnEntry(Pfn)->Node], Pfn, FreePageList);
         }
     }
 }

@@ -7,19 +7,25 @@
  *
  *   RUN-1  A run never crosses a multiple of the boundary and never leaves the bounds.
  *   RUN-2  Pages of a run that was not completed go back to the free list.
+ *   RUN-3  A run is of one node, the nearest to the processor that has it; across nodes only when
+ *          none has.
  */
 #include "mm/mm.h"
 
-static BOOLEAN MiIsTakeable(PFN_NUMBER Pfn)
+static BOOLEAN MiIsTakeable(PFN_NUMBER Pfn, ULONG Node)
 {
-    return MiIsPfn(Pfn) && MiPfnEntry(Pfn)->PageLocation <= FreePageList;
+    return MiIsPfn(Pfn) && MiPfnEntry(Pfn)->PageLocation <= FreePageList &&
+           (Node == MI_ANY_NODE || MiPfnEntry(Pfn)->Node == Node);
 }
 
-/* The first of Count pages from First on that is not free; First + Count when all are. */
-static PFN_NUMBER MiFindObstacle(PFN_NUMBER First, PFN_NUMBER Count)
+/*
+ * The first of Count pages from First on that is not free, or not Node's; First + Count when all
+ * are.
+ */
+static PFN_NUMBER MiFindObstacle(PFN_NUMBER First, PFN_NUMBER Count, ULONG Node)
 {
     PFN_NUMBER Pfn = First;
-    while (Pfn < First + Count && MiIsTakeable(Pfn)) {
+    while (Pfn < First + Count && MiIsTakeable(Pfn, Node)) {
         Pfn++;
     }
     return Pfn;
@@ -29,7 +35,7 @@ static BOOLEAN MiTakeIfFree(PFN_NUMBER Pfn)
 {
     PMI_NODE Node = &MiNodes[MiPfnEntry(Pfn)->Node];
     ULONG64 State = MiAcquireLock(&Node->Lock);
-    BOOLEAN Free = MiIsTakeable(Pfn);
+    BOOLEAN Free = MiIsTakeable(Pfn, MI_ANY_NODE);
     if (Free) {
         MiUnlinkPage(Node, Pfn);
     }
@@ -69,23 +75,17 @@ static PFN_NUMBER MiSkipBoundary(PFN_NUMBER Pfn, PFN_NUMBER Count, PFN_NUMBER Bo
     return Pfn;
 }
 
-PFN_NUMBER MiAllocateContiguousPages(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NUMBER Highest,
-                                     PFN_NUMBER Boundary)
+/* A run of Count pages between Pfn and Top, of Node or MI_ANY_NODE. */
+static PFN_NUMBER MiSearchRun(PFN_NUMBER Pfn, PFN_NUMBER Top, PFN_NUMBER Count, PFN_NUMBER Boundary,
+                              ULONG Node)
 {
-    PFN_NUMBER Floor = Highest < MI_FIRST_MEGABYTE ? 1 : MI_FIRST_MEGABYTE;
-    PFN_NUMBER Pfn = Lowest > Floor ? Lowest : Floor;
-    PFN_NUMBER Top = Highest < MmHighestPhysicalPage ? Highest : MmHighestPhysicalPage;
-
-    if (Count == 0 || Count > Top || (Boundary != 0 && Count > Boundary)) {
-        return MI_NO_PAGE;
-    }
-    while (Pfn <= Top - Count + 1) {
+    while (Count <= Top && Pfn <= Top - Count + 1) {
         PFN_NUMBER Start = MiSkipBoundary(MiSkipHoles(Pfn), Count, Boundary);
         if (Start != Pfn) {
             Pfn = Start;
             continue;
         }
-        PFN_NUMBER Obstacle = MiFindObstacle(Pfn, Count);
+        PFN_NUMBER Obstacle = MiFindObstacle(Pfn, Count, Node);
         if (Obstacle == Pfn + Count) {
             Obstacle = MiTakeRun(Pfn, Count);
         }
@@ -95,6 +95,36 @@ PFN_NUMBER MiAllocateContiguousPages(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NU
         Pfn = Obstacle + 1;
     }
     return MI_NO_PAGE;
+}
+
+/* RUN-3: node by node from the nearest on, each where it has memory. */
+static PFN_NUMBER MiSearchNodes(PFN_NUMBER Lowest, PFN_NUMBER Top, PFN_NUMBER Count,
+                                PFN_NUMBER Boundary)
+{
+    const UCHAR *Hops = MiNodePlaces[MiCurrentNode()].Hops;
+    PFN_NUMBER Pfn = MI_NO_PAGE;
+    for (ULONG i = 0; i < MiNodeCount && Pfn == MI_NO_PAGE; i++) {
+        const MI_NODE_PLACE *Place = &MiNodePlaces[Hops[i]];
+        Pfn = MiSearchRun(Lowest > Place->First ? Lowest : Place->First,
+                          Top < Place->Last ? Top : Place->Last, Count, Boundary, Hops[i]);
+    }
+    return Pfn;
+}
+
+PFN_NUMBER MiAllocateContiguousPages(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NUMBER Highest,
+                                     PFN_NUMBER Boundary)
+{
+    PFN_NUMBER Floor = Highest < MI_FIRST_MEGABYTE ? 1 : MI_FIRST_MEGABYTE;
+    PFN_NUMBER First = Lowest > Floor ? Lowest : Floor, Pfn = MI_NO_PAGE;
+    PFN_NUMBER Top = Highest < MmHighestPhysicalPage ? Highest : MmHighestPhysicalPage;
+
+    if (Count == 0 || (Boundary != 0 && Count > Boundary)) {
+        return MI_NO_PAGE;
+    }
+    if (MiNodeCount > 1) {
+        Pfn = MiSearchNodes(First, Top, Count, Boundary);
+    }
+    return Pfn != MI_NO_PAGE ? Pfn : MiSearchRun(First, Top, Count, Boundary, MI_ANY_NODE);
 }
 
 VOID MiFreePages(PFN_NUMBER First, PFN_NUMBER Count)

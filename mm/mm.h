@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "kernel/hal/acpi.h"
 #include "kernel/ke/ke.h"
 
 /* ---- the address map ------------------------------------------------------------------------- */
@@ -360,7 +361,7 @@ typedef enum _MI_ZONE {
     MiZoneCount,
 } MI_ZONE;
 
-/* The memory of one NUMA node; until the SRAT is read all of it is node 0's. */
+/* The pages of one NUMA node that nobody has; a node without memory has none (nodes.c). */
 typedef struct _MI_NODE {
     KSPIN_LOCK Lock;
     PFN_NUMBER AvailablePages; /* on the zeroed and free lists, the first megabyte's not counted */
@@ -369,8 +370,21 @@ typedef struct _MI_NODE {
     MMPFNLIST BadList;
 } DECLSPEC_ALIGN(64) MI_NODE, *PMI_NODE;
 
-#define MI_MAX_NODES 1
+_Static_assert(sizeof(MI_NODE) == 256, "found by a shift");
+
+#define MI_MAX_NODES HAL_MAX_NODES
+#define MI_ANY_NODE  MAXULONG
+
+/* What is known of a node beside its lists; only the last changes behind start-up. */
+typedef struct _MI_NODE_PLACE {
+    PFN_NUMBER Pages;         /* of memory */
+    PFN_NUMBER First, Last;   /* its pages lie between these, others may as well; 0 without any */
+    UCHAR Hops[MI_MAX_NODES]; /* all nodes, itself first, then by distance, then by number */
+    ULONG64 Lent;             /* pages that it gave where another node had none left */
+} MI_NODE_PLACE, *PMI_NODE_PLACE;
+
 extern MI_NODE MiNodes[MI_MAX_NODES];
+extern MI_NODE_PLACE MiNodePlaces[MI_MAX_NODES];
 extern ULONG MiNodeCount;
 extern PFN_NUMBER MmLowestPhysicalPage, MmHighestPhysicalPage, MmNumberOfPhysicalPages;
 extern ULONG64 MiSections[MI_MAX_SECTIONS / 64]; /* a bit a section that the database has */
@@ -401,8 +415,9 @@ static inline VOID MiZeroPage(PFN_NUMBER Pfn)
 typedef enum _MI_PAGE_CONTENTS { MiPageAny, MiPageZeroed } MI_PAGE_CONTENTS;
 
 /*
- * Takes one page: active, referenced once, mapped nowhere. MI_NO_PAGE when there is none. O(1) but
- * for zeroing. The caller charges commit first (MiChargeCommit). <= DISPATCH_LEVEL.
+ * Takes one page, of the processor's node, else of the nearest that has one: active, referenced
+ * once, mapped nowhere. MI_NO_PAGE when there is none. O(1) but for zeroing. The caller charges
+ * commit first (MiChargeCommit). <= DISPATCH_LEVEL.
  */
 PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents);
 /*
@@ -413,8 +428,9 @@ PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents);
 VOID MiFreePage(PFN_NUMBER Pfn);
 /*
  * Takes Count adjacent pages between Lowest and Highest (both included) that do not cross a
- * multiple of Boundary pages (0: no matter). Returns the first, MI_NO_PAGE when there are none.
- * Pages below 1 MiB only when Highest lies there. Looks at each page once. <= DISPATCH_LEVEL.
+ * multiple of Boundary pages (0: no matter), of one node, the nearest that has them, or else across
+ * nodes. Returns the first, MI_NO_PAGE when there are none. Pages below 1 MiB only when Highest
+ * lies there. Looks at each page once a node. <= DISPATCH_LEVEL.
  */
 PFN_NUMBER MiAllocateContiguousPages(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NUMBER Highest,
                                      PFN_NUMBER Boundary);
@@ -426,8 +442,14 @@ SIZE_T MiZeroFreePages(SIZE_T Limit);
 PFN_NUMBER MiAvailablePages(VOID);
 /* Pages on the lists of one name (ZeroedPageList, FreePageList, BadPageList), all zones. */
 PFN_NUMBER MiPagesOnList(MMLISTS Name);
+PFN_NUMBER MiPagesOnNode(ULONG Node, MMLISTS Name);
 /* "Zeroed", "Active" and so on. */
 const CHAR *MiPageStateName(ULONG State);
+/* The node of the processor that runs this; it may be another one's by the time it is used. */
+static inline ULONG MiCurrentNode(VOID)
+{
+    return KeGetCurrentPrcb()->Node;
+}
 /* Gives up a node's lock, and reports when its pages have become many or few. */
 static inline VOID MiReleaseNode(PMI_NODE Node, ULONG64 State)
 {

@@ -8,7 +8,8 @@
  * taking, giving back, and unlinking a page from the middle of a list cost the same however many
  * there are.
  *
- * A node has one lock for its lists and for the states of its pages. Sections under it are some
+ * Each NUMA node has lists of its own (nodes.c says which node a page is taken from). A node has
+ * one lock for its lists and for the states of its pages. Sections under it are some
  * dozen instructions, so they are protected by cli/sti and a spin (MiAcquireLock), not by raising
  * IRQL: writing CR8 costs up to ten times as much under emulation. Clearing a page is done outside.
  *
@@ -23,13 +24,12 @@
  *   PFN-4  A page that a PTE maps cannot be freed: ShareCount counts the PTEs.
  *   PFN-5  A damaged list, a second free and a free of what was never allocated are bug check 0x4E
  *          before anything is changed.
- *   PFN-6  AvailablePages is the sum of the totals of its node's zeroed and free lists, the first
+ *   PFN-6  A node's AvailablePages is the sum of the totals of its zeroed and free lists, the first
  *          megabyte's left out.
  */
 #include "mm/mm.h"
 
 MI_NODE MiNodes[MI_MAX_NODES];
-ULONG MiNodeCount = 1;
 ULONG64 MiSections[MI_MAX_SECTIONS / 64];
 PFN_NUMBER MmLowestPhysicalPage, MmHighestPhysicalPage, MmNumberOfPhysicalPages;
 
@@ -134,15 +134,12 @@ VOID MiUnlinkPage(PMI_NODE Node, PFN_NUMBER Pfn)
     MiUnlinkFrom(Node, MiListOf(Node, Pfn, MiPfnEntry(Pfn)->PageLocation), Pfn);
 }
 
-/* Takes the first page of a list; *Zeroed says which kind it was. MI_NO_PAGE when it is empty. */
-static PFN_NUMBER MiTakeFirst(PMI_NODE Node, PMMPFNLIST List)
+/* Takes the first page of a list that has some. */
+FORCEINLINE PFN_NUMBER MiTakeFirst(PMI_NODE Node, PMMPFNLIST List)
 {
     PFN_NUMBER Pfn = List->Flink;
     if (Pfn == MI_NO_PAGE) {
-        if (List->Total != 0) {
-            KeBugCheckEx(PFN_LIST_CORRUPT, 1, Pfn, Node->AvailablePages, 0);
-        }
-        return MI_NO_PAGE;
+        KeBugCheckEx(PFN_LIST_CORRUPT, 1, Pfn, Node->AvailablePages, 0);
     }
     if (!MiIsPfn(Pfn) || MiPfnEntry(Pfn)->PageLocation != List->ListName) {
         KeBugCheckEx(PFN_LIST_CORRUPT, 0x8D, Pfn, 0, 0);
@@ -151,19 +148,46 @@ static PFN_NUMBER MiTakeFirst(PMI_NODE Node, PMMPFNLIST List)
     return Pfn;
 }
 
-/* Zeroed pages are kept for who wants them, unless only they are left. *From is the list used. */
-static PFN_NUMBER MiTakePage(PMI_NODE Node, MI_PAGE_CONTENTS Contents, MMLISTS *From)
+/* Zeroed pages are kept for who wants them, unless only they are left. NULL without any page. */
+FORCEINLINE PMMPFNLIST MiChooseList(PMI_NODE Node, MI_PAGE_CONTENTS Contents)
 {
     MMLISTS First = Contents == MiPageZeroed ? ZeroedPageList : FreePageList;
-    MMLISTS Second = Contents == MiPageZeroed ? FreePageList : ZeroedPageList;
+    MMLISTS Second = ZeroedPageList + FreePageList - First;
     for (MI_ZONE Zone = MiZoneHigh; Zone <= MiZoneLow; Zone++) {
-        *From = First;
-        PFN_NUMBER Pfn = MiTakeFirst(Node, &Node->Lists[Zone][First]);
-        if (Pfn == MI_NO_PAGE) {
-            *From = Second;
-            Pfn = MiTakeFirst(Node, &Node->Lists[Zone][Second]);
+        if (Node->Lists[Zone][First].Total != 0) {
+            return &Node->Lists[Zone][First];
+        }
+        if (Node->Lists[Zone][Second].Total != 0) {
+            return &Node->Lists[Zone][Second];
+        }
+    }
+    return NULL;
+}
+
+/* One page of this node, MI_NO_PAGE when it has none. */
+FORCEINLINE PFN_NUMBER MiAllocateOf(PMI_NODE Node, MI_PAGE_CONTENTS Contents)
+{
+    ULONG64 State = MiAcquireLock(&Node->Lock);
+    PMMPFNLIST List = MiChooseList(Node, Contents);
+    PFN_NUMBER Pfn = List == NULL ? MI_NO_PAGE : MiTakeFirst(Node, List);
+    MiReleaseNode(Node, State);
+    if (Contents == MiPageZeroed && List != NULL && List->ListName != ZeroedPageList) {
+        MiZeroPage(Pfn);
+    }
+    return Pfn;
+}
+
+/* NODE-2: Home has no page, the nearest node that has one gives it. */
+static __attribute__((noinline)) PFN_NUMBER MiBorrowPage(ULONG Home, MI_PAGE_CONTENTS Contents)
+{
+    for (ULONG i = 1; i < MiNodeCount; i++) {
+        ULONG Lender = MiNodePlaces[Home].Hops[i];
+        PFN_NUMBER Pfn = MI_NO_PAGE;
+        if (__atomic_load_n(&MiNodes[Lender].AvailablePages, __ATOMIC_RELAXED) != 0) {
+            Pfn = MiAllocateOf(&MiNodes[Lender], Contents);
         }
         if (Pfn != MI_NO_PAGE) {
+            __atomic_fetch_add(&MiNodePlaces[Lender].Lent, 1, __ATOMIC_RELAXED);
             return Pfn;
         }
     }
@@ -172,15 +196,9 @@ static PFN_NUMBER MiTakePage(PMI_NODE Node, MI_PAGE_CONTENTS Contents, MMLISTS *
 
 PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents)
 {
-    PMI_NODE Node = &MiNodes[0];
-    MMLISTS From;
-    ULONG64 State = MiAcquireLock(&Node->Lock);
-    PFN_NUMBER Pfn = MiTakePage(Node, Contents, &From);
-    MiReleaseNode(Node, State);
-    if (Pfn != MI_NO_PAGE && Contents == MiPageZeroed && From != ZeroedPageList) {
-        MiZeroPage(Pfn);
-    }
-    return Pfn;
+    ULONG Home = MiCurrentNode();
+    PFN_NUMBER Pfn = MiAllocateOf(&MiNodes[Home], Contents);
+    return Pfn != MI_NO_PAGE ? Pfn : MiBorrowPage(Home, Contents);
 }
 
 static VOID MiCheckFreeable(PFN_NUMBER Pfn, PMMPFN Entry)
@@ -209,7 +227,8 @@ VOID MiFreePage(PFN_NUMBER Pfn)
 static BOOLEAN MiZeroOneFreePage(PMI_NODE Node, MI_ZONE Zone)
 {
     ULONG64 State = MiAcquireLock(&Node->Lock);
-    PFN_NUMBER Pfn = MiTakeFirst(Node, &Node->Lists[Zone][FreePageList]);
+    PMMPFNLIST List = &Node->Lists[Zone][FreePageList];
+    PFN_NUMBER Pfn = List->Total == 0 ? MI_NO_PAGE : MiTakeFirst(Node, List);
     MiReleaseNode(Node, State);
     if (Pfn == MI_NO_PAGE) {
         return FALSE;
@@ -221,12 +240,16 @@ static BOOLEAN MiZeroOneFreePage(PMI_NODE Node, MI_ZONE Zone)
     return TRUE;
 }
 
+/* The pages of the processor's own node first. */
 SIZE_T MiZeroFreePages(SIZE_T Limit)
 {
+    const UCHAR *Hops = MiNodePlaces[MiCurrentNode()].Hops;
     SIZE_T Done = 0;
-    for (MI_ZONE Zone = MiZoneHigh; Zone <= MiZoneLow; Zone++) {
-        while (Done < Limit && MiZeroOneFreePage(&MiNodes[0], Zone)) {
-            Done++;
+    for (ULONG i = 0; i < MiNodeCount; i++) {
+        for (MI_ZONE Zone = MiZoneHigh; Zone <= MiZoneLow; Zone++) {
+            while (Done < Limit && MiZeroOneFreePage(&MiNodes[Hops[i]], Zone)) {
+                Done++;
+            }
         }
     }
     return Done;
@@ -234,18 +257,30 @@ SIZE_T MiZeroFreePages(SIZE_T Limit)
 
 PFN_NUMBER MiAvailablePages(VOID)
 {
-    return __atomic_load_n(&MiNodes[0].AvailablePages, __ATOMIC_RELAXED);
+    PFN_NUMBER Sum = 0;
+    for (ULONG i = 0; i < MiNodeCount; i++) {
+        Sum += __atomic_load_n(&MiNodes[i].AvailablePages, __ATOMIC_RELAXED);
+    }
+    return Sum;
+}
+
+PFN_NUMBER MiPagesOnNode(ULONG Node, MMLISTS Name)
+{
+    PFN_NUMBER Sum = 0;
+    if (Name == BadPageList) {
+        return MiNodes[Node].BadList.Total;
+    }
+    for (MI_ZONE Zone = MiZoneHigh; Name <= FreePageList && Zone < MiZoneCount; Zone++) {
+        Sum += MiNodes[Node].Lists[Zone][Name].Total;
+    }
+    return Sum;
 }
 
 PFN_NUMBER MiPagesOnList(MMLISTS Name)
 {
-    PMI_NODE Node = &MiNodes[0];
     PFN_NUMBER Sum = 0;
-    if (Name == BadPageList) {
-        return Node->BadList.Total;
-    }
-    for (MI_ZONE Zone = MiZoneHigh; Name <= FreePageList && Zone < MiZoneCount; Zone++) {
-        Sum += Node->Lists[Zone][Name].Total;
+    for (ULONG i = 0; i < MiNodeCount; i++) {
+        Sum += MiPagesOnNode(i, Name);
     }
     return Sum;
 }

@@ -56,11 +56,13 @@ static VOID MiPrintPages(const CHAR *Name, ULONG64 Pages)
 static VOID MemUsageCommand(const CHAR *Arguments)
 {
     ULONG64 Pages[STATE_COUNT + 1] = {0}, Total = 0; /* the last: in no state that there is */
+    ULONG64 Nodes[MI_MAX_NODES] = {0};
     UNREFERENCED_PARAMETER(Arguments);
     for (PFN_NUMBER Pfn = 0; Pfn <= MmHighestPhysicalPage; Pfn++) {
         if (MiIsPfn(Pfn)) {
             ULONG State = MiPfnEntry(Pfn)->PageLocation;
             Pages[State < STATE_COUNT ? State : STATE_COUNT]++;
+            Nodes[MiPfnEntry(Pfn)->Node % MI_MAX_NODES]++;
             Total++;
         }
     }
@@ -74,5 +76,8 @@ static VOID MemUsageCommand(const CHAR *Arguments)
     MiPrintPages("Bad", Pages[BadPageList]);
     MiPrintPages("Unknown", Pages[STATE_COUNT]);
     MiPrintPages("TOTAL", Total);
+    for (ULONG i = 0; MiNodeCount > 1 && i < MiNodeCount; i++) {
+        DbgPrint("%15s %4lu: %8I64u (%9I64u kb)\n", "of node", i, Nodes[i], Nodes[i] * PAGE_KB);
+    }
 }
 MONITOR_COMMAND("!memusage", "!memusage", "pages of memory by their state", MemUsageCommand);

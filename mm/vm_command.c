@@ -2,7 +2,7 @@
  * vm_command.c - `!vm`: who uses how much memory, at the monitor's prompt.
  *
  * Lines are the debugger's, `NAME: PAGES (KB Kb)` (contract 6). Of its flags 20 means something
- * here: address space by region.
+ * here: address space by region. Where there are several NUMA nodes each has a line.
  */
 #include "mm/mm.h"
 #include "kernel/rtl/section.h"
@@ -27,6 +27,21 @@ static VOID MiPrintRegions(VOID)
         const MI_REGION *Region = &MiRegions[i];
         DbgPrint("    %-20s  %p %12I64u %9I64u %11I64u\n", Names[i], (PVOID)Region->Base,
                  (ULONG64)Region->PagesInUse, (ULONG64)Region->PeakPages, (ULONG64)Region->Limit);
+    }
+}
+
+static VOID MiPrintNodes(VOID)
+{
+    DbgPrint("\n    Node       Pages  Available     Zeroed       Lent   Nearest first\n");
+    for (ULONG i = 0; i < MiNodeCount; i++) {
+        const MI_NODE_PLACE *Place = &MiNodePlaces[i];
+        CHAR Hops[MI_MAX_NODES * 3 + 1];
+        for (ULONG k = 0, At = 0; k < MiNodeCount; k++) {
+            At += (ULONG)_snprintf(Hops + At, sizeof(Hops) - At, " %u", Place->Hops[k]);
+        }
+        DbgPrint("    %4lu  %10I64u %10I64u %10I64u %10I64u  %s\n", i, (ULONG64)Place->Pages,
+                 (ULONG64)MiNodes[i].AvailablePages, (ULONG64)MiPagesOnNode(i, ZeroedPageList),
+                 Place->Lent, Hops);
     }
 }
 
@@ -58,6 +73,9 @@ static VOID VmCommand(const CHAR *Arguments)
     MiPrintUse("Commit peak:", MmPeakCommittedPages);
     DbgPrint("    Page faults: %I64u, resolved with a zeroed page %I64u\n", MiFaults.Total,
              MiFaults.DemandZero);
+    if (MiNodeCount > 1) {
+        MiPrintNodes();
+    }
     if (Flags & SHOW_ADDRESSES) {
         MiPrintRegions();
     }

@@ -130,9 +130,9 @@ TEST(PfnZeroedKept, "mm/pfn/other-requests-leave-zeroed-pages-alone", "contract 
 
 TEST(PfnHighFirst, "mm/pfn/memory-above-4-gib-goes-first", "")
 {
-    PMMPFNLIST Lists = MiNodes[0].Lists[MiZoneHigh];
+    PMMPFNLIST Lists = MiNodes[KeGetCurrentNodeNumber()].Lists[MiZoneHigh];
     if (Lists[ZeroedPageList].Total + Lists[FreePageList].Total == 0) {
-        SKIP("no memory above 4 GiB");
+        SKIP("no memory of this node above 4 GiB");
     }
     PFN_NUMBER Pfn = MiAllocatePage(MiPageZeroed);
     CHECK_GE(Pfn, MI_FOUR_GIGABYTES);
@@ -141,15 +141,15 @@ TEST(PfnHighFirst, "mm/pfn/memory-above-4-gib-goes-first", "")
 
 /* ---- the whole database ---------------------------------------------------------------------- */
 
-/* Follows one list forwards and checks every link of it; returns its length. */
-static PFN_NUMBER CheckList(const MMPFNLIST *List, PFN_NUMBER Lowest, PFN_NUMBER End)
+/* Follows one list of a node forwards and checks every link of it; returns its length. */
+static PFN_NUMBER CheckList(const MMPFNLIST *List, ULONG Node, PFN_NUMBER Lowest, PFN_NUMBER End)
 {
     PFN_NUMBER Before = MI_NO_PAGE, Count = 0;
     for (PFN_NUMBER Pfn = List->Flink; Pfn != MI_NO_PAGE && Count <= List->Total; Count++) {
         PMMPFN Entry = MiPfnEntry(Pfn);
         if (!CHECK(MiIsPfn(Pfn)) || !CHECK_EQ(Entry->PageLocation, List->ListName) ||
             !CHECK_EQ(Entry->u2.Blink, Before) || !CHECK_EQ(Entry->ReferenceCount, 0) ||
-            !CHECK(Pfn >= Lowest && Pfn < End)) {
+            !CHECK_EQ(Entry->Node, Node) || !CHECK(Pfn >= Lowest && Pfn < End)) {
             break;
         }
         Before = Pfn;
@@ -160,7 +160,7 @@ static PFN_NUMBER CheckList(const MMPFNLIST *List, PFN_NUMBER Lowest, PFN_NUMBER
     return Count;
 }
 
-TEST(PfnLists, "mm/pfn/lists-are-whole", "PFN-2, PFN-3, PFN-6")
+static VOID CheckNode(ULONG Node)
 {
     static const PFN_NUMBER Bounds[MiZoneCount][2] = {
         [MiZoneHigh] = {MI_FOUR_GIGABYTES, MI_MAX_PAGES},
@@ -169,14 +169,21 @@ TEST(PfnLists, "mm/pfn/lists-are-whole", "PFN-2, PFN-3, PFN-6")
     PFN_NUMBER Available = 0;
     for (MI_ZONE Zone = MiZoneHigh; Zone < MiZoneCount; Zone++) {
         for (MMLISTS Name = ZeroedPageList; Name <= FreePageList; Name++) {
-            const MMPFNLIST *List = &MiNodes[0].Lists[Zone][Name];
+            const MMPFNLIST *List = &MiNodes[Node].Lists[Zone][Name];
             CHECK_EQ(List->ListName, Name);
-            PFN_NUMBER Count = CheckList(List, Bounds[Zone][0], Bounds[Zone][1]);
+            PFN_NUMBER Count = CheckList(List, Node, Bounds[Zone][0], Bounds[Zone][1]);
             Available += Zone == MiZoneFirstMegabyte ? 0 : Count;
         }
     }
-    CheckList(&MiNodes[0].BadList, 1, MI_MAX_PAGES);
-    CHECK_EQ(Available, MiAvailablePages());
+    CheckList(&MiNodes[Node].BadList, Node, 1, MI_MAX_PAGES);
+    CHECK_EQ(MiNodes[Node].AvailablePages, Available);
+}
+
+TEST(PfnLists, "mm/pfn/lists-are-whole", "PFN-2, PFN-3, PFN-6, NODE-1")
+{
+    for (ULONG i = 0; i < MiNodeCount; i++) {
+        CheckNode(i);
+    }
 }
 
 TEST(PfnStates, "mm/pfn/every-page-is-on-one-list-or-active", "PFN-1, PFN-3")

@@ -63,8 +63,9 @@ CRASH_TEST(PageLocked, "mm/page-freed-while-locked", "0x4E 0x9A $page 0x6 0x2", 
 /* The free list that the next page comes from. */
 static PMMPFNLIST FreeList(VOID)
 {
-    PMMPFNLIST High = &MiNodes[0].Lists[MiZoneHigh][FreePageList];
-    PMMPFNLIST List = High->Total != 0 ? High : &MiNodes[0].Lists[MiZoneLow][FreePageList];
+    PMI_NODE Node = &MiNodes[KeGetCurrentNodeNumber()];
+    PMMPFNLIST High = &Node->Lists[MiZoneHigh][FreePageList];
+    PMMPFNLIST List = High->Total != 0 ? High : &Node->Lists[MiZoneLow][FreePageList];
     TestAnnounce("head", List->Flink);
     TestAnnounce("available", MiAvailablePages());
     TestAnnounce("highest", MmHighestPhysicalPage);
