@@ -87,7 +87,7 @@ PVOID ExpAllocate(const POOL_REQUEST *Request)
     SIZE_T Limit = Request->CacheAligned ? CACHE_ALIGNED_LIMIT : POOL_SMALL_LIMIT;
     BOOLEAN Small = Request->Bytes <= Limit;
     PVOID Block = NULL;
-    if (ExpLeavesEnough(Request)) {
+    if (!ExpShouldFail(Request) && ExpLeavesEnough(Request)) {
         Block = Small ? ExpAllocateSmall(Request) : ExpAllocateBig(Request);
     }
     if (Block == NULL) {

@@ -33,3 +33,19 @@ BOOLEAN ExpReadPriority(EX_POOL_PRIORITY Priority, POOL_LEVEL *Level);
 BOOLEAN ExpLeavesEnough(const POOL_REQUEST *Request);
 /* Counts a request that failed for want of memory (PRIO-3). */
 VOID ExpCountFailure(const POOL_REQUEST *Request);
+
+/* ---- fail.c ---------------------------------------------------------------------------------- */
+
+/*
+ * Whether a request that is in order is to fail as if there were no memory. Up to DISPATCH_LEVEL.
+ */
+typedef BOOLEAN POOL_FAIL_ROUTINE(const POOL_REQUEST *Request);
+extern POOL_FAIL_ROUTINE *ExpFailRoutine;
+/* From now on Routine is asked about every request; NULL: none is. */
+VOID ExpSetFailRoutine(POOL_FAIL_ROUTINE *Routine);
+
+static inline BOOLEAN ExpShouldFail(const POOL_REQUEST *Request)
+{
+    POOL_FAIL_ROUTINE *Routine = __atomic_load_n(&ExpFailRoutine, __ATOMIC_ACQUIRE);
+    return Routine != NULL && Routine(Request);
+}
