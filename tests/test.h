@@ -88,6 +88,19 @@ BOOLEAN TestCompare(ULONG64 Actual, TEST_RELATION Relation, ULONG64 Expected, co
                     const CHAR *File, ULONG Line);
 /* Marks the running test as skipped; the test itself returns afterwards (see SKIP). */
 VOID TestSkip(const CHAR *Why);
+/* Whether what the checks find counts: not for a body that lives with a failed allocation. */
+VOID TestMute(BOOLEAN Muted);
+/*
+ * Runs Body; FALSE when it was left at a failed check of this thread that did not count, so that it
+ * need not live with what it did not get. For bodies whose caller cleans up behind them.
+ */
+BOOLEAN TestCall(TEST_ROUTINE *Body);
+/* From here on the body is not left that way: it has something to give back itself. */
+VOID TestStay(VOID);
+/* Runs the body of a test once. */
+VOID TestRunBody(const TEST_ENTRY *Entry);
+/* The failed checks of the running test so far. */
+ULONG TestFailureCount(VOID);
 /* Prints "# value NAME 0x..." for the patterns of a crash test. */
 VOID TestAnnounce(const CHAR *Name, ULONG64 Value);
 /* Prints the bench row that is being measured: Ticks over Count operations, two decimals. */

@@ -7,12 +7,27 @@
 
 #define SERVICE_PREFIX L"\\Registry\\Machine\\System\\CurrentControlSet\\Services\\"
 #define SERVICE_LENGTH 40
+#define MOST_DRIVERS   4
 
 /* What each driver image has: its record and the framework's table. */
 PWDF_DRIVER_GLOBALS WdfDriverGlobals;
 const WDFFUNC *WdfFunctions_01033 = FxFunctionTable;
 
 static CHAR Trace[256];
+
+/* The records that are loaded, so that a body that was left early leaves none behind. */
+static PWDF_DRIVER_GLOBALS Loaded[MOST_DRIVERS];
+
+/* Writes New over the first entry that is Old. */
+static VOID NoteLoaded(PWDF_DRIVER_GLOBALS Old, PWDF_DRIVER_GLOBALS New)
+{
+    for (ULONG i = 0; i < MOST_DRIVERS; i++) {
+        if (Loaded[i] == Old) {
+            Loaded[i] = New;
+            return;
+        }
+    }
+}
 
 /* ---- binding --------------------------------------------------------------------------------- */
 
@@ -27,6 +42,7 @@ NTSTATUS FixtureLoad(PCWSTR Service, PWDF_OBJECT_ATTRIBUTES Attributes, ULONG Po
     WDF_DRIVER_CONFIG_INIT(&Config, NULL);
     Config.DriverPoolTag = PoolTag;
     WdfDriverGlobals = FxDriverGlobalsCreate();
+    NoteLoaded(NULL, WdfDriverGlobals);
     return WdfDriverGlobals != NULL ? FxDriverCreate(WdfDriverGlobals, &Path, Attributes, &Config)
                                     : STATUS_INSUFFICIENT_RESOURCES;
 }
@@ -34,8 +50,18 @@ NTSTATUS FixtureLoad(PCWSTR Service, PWDF_OBJECT_ATTRIBUTES Attributes, ULONG Po
 VOID FixtureUnload(VOID)
 {
     if (WdfDriverGlobals != NULL) {
+        NoteLoaded(WdfDriverGlobals, NULL);
         FxDriverGlobalsFree(WdfDriverGlobals);
         WdfDriverGlobals = NULL;
+    }
+}
+
+static VOID UnloadAll(VOID)
+{
+    FixtureUnload();
+    for (ULONG i = 0; i < MOST_DRIVERS; i++) {
+        WdfDriverGlobals = Loaded[i];
+        FixtureUnload();
     }
 }
 
@@ -68,11 +94,10 @@ VOID FixtureRun(TEST_ROUTINE *Body)
     KPRIORITY Priority = KeSetPriorityThread(KeGetCurrentThread(), LOW_REALTIME_PRIORITY);
     ReadPools(&Before);
     Trace[0] = '\0';
-    CHECK_STATUS(FixtureLoad(L"Test", NULL, 0), STATUS_SUCCESS);
-    if (WdfDriverGlobals != NULL) {
-        Body();
+    if (CHECK_STATUS(FixtureLoad(L"Test", NULL, 0), STATUS_SUCCESS)) {
+        TestCall(Body);
     }
-    FixtureUnload();
+    UnloadAll();
     KeSetPriorityThread(KeGetCurrentThread(), Priority);
     ReadPools(&After);
     CHECK_EQ(After.Blocks, Before.Blocks);

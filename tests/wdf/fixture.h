@@ -15,7 +15,9 @@
 #include <wdf.h>
 #include "tests/test.h"
 
-/* Runs Body between FixtureLoad and FixtureUnload, and fails when a pool block stays behind. */
+/*
+ * Runs Body between FixtureLoad and FixtureUnload, and fails when a pool block stays behind.
+ */
 VOID FixtureRun(TEST_ROUTINE *Body);
 
 #define WDF_TEST(Ident, Name, Quote)                                                               \
