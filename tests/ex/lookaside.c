@@ -75,6 +75,28 @@ static NTSTATUS MakeEx(POOL_TYPE Type, ULONG Flags, BOOLEAN Own)
                                        Type, Flags, ENTRY, LIST_TAG, 0);
 }
 
+/* What there was memory for goes back to its list. */
+static VOID GiveNPaged(PNPAGED_LOOKASIDE_LIST List, PVOID Entry)
+{
+    if (Entry != NULL) {
+        ExFreeToNPagedLookasideList(List, Entry);
+    }
+}
+
+static VOID GivePaged(PPAGED_LOOKASIDE_LIST List, PVOID Entry)
+{
+    if (Entry != NULL) {
+        ExFreeToPagedLookasideList(List, Entry);
+    }
+}
+
+static VOID GiveEx(PLOOKASIDE_LIST_EX List, PVOID Entry)
+{
+    if (Entry != NULL) {
+        ExFreeToLookasideListEx(List, Entry);
+    }
+}
+
 TEST(LookFields, "lookaside/fields-after-initialisation", "contract 2.10: GENERAL_LOOKASIDE")
 {
     MakeN(POOL_NX_ALLOCATION);
@@ -95,17 +117,17 @@ TEST(LookTypes, "lookaside/entries-come-from-the-pool-of-the-list", "DDI wdm: Fl
     MakeN(0);
     PVOID Executable = ExAllocateFromNPagedLookasideList(&NList);
     CHECK_EQ(ExpKindOfAddress(Executable), PoolKindNonPagedExecute);
-    ExFreeToNPagedLookasideList(&NList, Executable);
+    GiveNPaged(&NList, Executable);
     ExDeleteNPagedLookasideList(&NList);
     MakeN(POOL_NX_ALLOCATION);
     PVOID Nx = ExAllocateFromNPagedLookasideList(&NList);
     CHECK_EQ(ExpKindOfAddress(Nx), PoolKindNonPagedNx);
-    ExFreeToNPagedLookasideList(&NList, Nx);
+    GiveNPaged(&NList, Nx);
     ExDeleteNPagedLookasideList(&NList);
     ExInitializePagedLookasideList(&PList, NULL, NULL, 0, ENTRY, LIST_TAG, 0);
     PVOID Paged = ExAllocateFromPagedLookasideList(&PList);
     CHECK_EQ(ExpKindOfAddress(Paged), PoolKindPaged);
-    ExFreeToPagedLookasideList(&PList, Paged);
+    GivePaged(&PList, Paged);
     ExDeletePagedLookasideList(&PList);
     CHECK_EQ(Bytes(), 0);
 }
@@ -117,14 +139,16 @@ TEST(LookOrder, "lookaside/the-last-one-freed-is-the-next-one-given", "LOOK-1")
         Entries[i] = ExAllocateFromNPagedLookasideList(&NList);
     }
     for (ULONG i = 0; i < 4; i++) {
-        ExFreeToNPagedLookasideList(&NList, Entries[i]);
+        GiveNPaged(&NList, Entries[i]);
     }
     CHECK_EQ(ExQueryDepthSList(&NList.L.ListHead), 4);
     for (ULONG i = 4; i-- > 0;) {
-        CHECK_EQ(ExAllocateFromNPagedLookasideList(&NList), Entries[i]);
+        PVOID Entry = ExAllocateFromNPagedLookasideList(&NList);
+        CHECK_EQ(Entry, Entries[i]);
+        Entries[i] = Entry;
     }
     for (ULONG i = 0; i < 4; i++) {
-        ExFreeToNPagedLookasideList(&NList, Entries[i]);
+        GiveNPaged(&NList, Entries[i]);
     }
     ExDeleteNPagedLookasideList(&NList);
     CHECK_EQ(Bytes(), 0);
@@ -143,7 +167,7 @@ TEST(LookDepth, "lookaside/no-more-than-depth-are-kept-and-misses-are-counted", 
     CHECK_EQ(Seen.Size, ENTRY);
     CHECK_EQ(Seen.Tag, LIST_TAG);
     for (ULONG i = 0; i < 10; i++) {
-        ExFreeToNPagedLookasideList(&NList, Entries[i]);
+        GiveNPaged(&NList, Entries[i]);
     }
     CHECK_EQ(Seen.Freed, 6);
     CHECK_EQ(ExQueryDepthSList(&NList.L.ListHead), 4);
@@ -151,7 +175,7 @@ TEST(LookDepth, "lookaside/no-more-than-depth-are-kept-and-misses-are-counted", 
     CHECK_EQ(NList.L.AllocateMisses, 10);
     CHECK_EQ(NList.L.TotalFrees, 10);
     CHECK_EQ(NList.L.FreeMisses, 6);
-    ExFreeToNPagedLookasideList(&NList, ExAllocateFromNPagedLookasideList(&NList));
+    GiveNPaged(&NList, ExAllocateFromNPagedLookasideList(&NList));
     CHECK_EQ(NList.L.AllocateMisses, 10);
     CHECK_EQ(NList.L.FreeMisses, 6);
     ExDeleteNPagedLookasideList(&NList);
@@ -167,7 +191,7 @@ TEST(LookEx, "lookaside/ex-routines-get-the-list-and-the-flag",
     PVOID Entry = ExAllocateFromLookasideListEx(&ExList);
     CHECK_EQ(Seen.List, &ExList);
     CHECK_EQ(Seen.Type, NonPagedPoolNx | POOL_RAISE_IF_ALLOCATION_FAILURE);
-    ExFreeToLookasideListEx(&ExList, Entry);
+    GiveEx(&ExList, Entry);
     CHECK_EQ(Seen.Freed, 0);
     Seen.List = NULL;
     ExFlushLookasideListEx(&ExList);
@@ -192,7 +216,7 @@ TEST(LookExPlain, "lookaside/ex-without-routines-uses-the-pool", "DDI wdm: NULL"
         }
         CHECK_GE(Bytes(), 6 * ENTRY);
         for (ULONG j = 0; j < 6; j++) {
-            ExFreeToLookasideListEx(&ExList, Entries[j]);
+            GiveEx(&ExList, Entries[j]);
         }
         CHECK_EQ(ExQueryDepthSList(&ExList.L.ListHead), 4);
         ExDeleteLookasideListEx(&ExList);
@@ -240,7 +264,7 @@ static VOID Churn(ULONG Count)
         Entries[i] = ExAllocateFromNPagedLookasideList(&NList);
     }
     for (ULONG i = 0; i < Count; i++) {
-        ExFreeToNPagedLookasideList(&NList, Entries[i]);
+        GiveNPaged(&NList, Entries[i]);
     }
 }
 
@@ -279,7 +303,7 @@ TEST(LookRate, "lookaside/one-miss-in-200-is-no-reason-to-rise", "contract 2.10:
 {
     MakeN(POOL_NX_ALLOCATION);
     for (ULONG i = 0; i < 200; i++) {
-        ExFreeToNPagedLookasideList(&NList, ExAllocateFromNPagedLookasideList(&NList));
+        GiveNPaged(&NList, ExAllocateFromNPagedLookasideList(&NList));
     }
     CHECK_EQ(NList.L.AllocateMisses, 1);
     ExpAdjustLookasides();
@@ -296,12 +320,12 @@ TEST(LookLevels, "lookaside/at-dispatch-level-and-paged-at-apc-level", "contract
 {
     KIRQL Old = KeRaiseIrqlToDpcLevel();
     MakeN(POOL_NX_ALLOCATION);
-    ExFreeToNPagedLookasideList(&NList, ExAllocateFromNPagedLookasideList(&NList));
+    GiveNPaged(&NList, ExAllocateFromNPagedLookasideList(&NList));
     ExDeleteNPagedLookasideList(&NList);
     KeLowerIrql(Old);
     KeRaiseIrql(APC_LEVEL, &Old);
     ExInitializePagedLookasideList(&PList, NULL, NULL, 0, ENTRY, LIST_TAG, 0);
-    ExFreeToPagedLookasideList(&PList, ExAllocateFromPagedLookasideList(&PList));
+    GivePaged(&PList, ExAllocateFromPagedLookasideList(&PList));
     ExDeletePagedLookasideList(&PList);
     KeLowerIrql(Old);
     CHECK_EQ(Bytes(), 0);
@@ -344,7 +368,7 @@ CRASH_TEST(CrashLookHigher, "lookaside/nonpaged-above-dispatch-level", "0xC4 0xE
 {
     MakeN(0);
     KeRaiseIrqlToSynchLevel();
-    ExFreeToNPagedLookasideList(&NList, NULL);
+    GiveNPaged(&NList, NULL);
 }
 
 CRASH_TEST(CrashLookPagedInit, "lookaside/paged-made-at-dispatch-level", "0xC4 0xE5 0x2 0x0 0x0",

@@ -45,14 +45,14 @@ TEST(HandleErrors, "ob/handle/each-documented-error", "DDI wdm ObReferenceObject
     CHECK_EQ(Found, NULL);
     CHECK_STATUS(ObReferenceObjectByHandle(Handle, 2, NULL, KernelMode, &Found, NULL),
                  STATUS_SUCCESS);
-    ObDereferenceObject(Found);
+    TestRelease(Found);
     CHECK_EQ(ObpHeader(Object)->PointerCount, 2);
     CHECK_STATUS(ZwClose(Handle), STATUS_SUCCESS);
     CHECK_STATUS(ObReferenceObjectByHandle(Handle, 0, NULL, KernelMode, &Found, NULL),
                  STATUS_INVALID_HANDLE);
     CHECK_STATUS(ZwClose(Handle), STATUS_INVALID_HANDLE);
     CHECK_STATUS(ZwClose(NULL), STATUS_INVALID_HANDLE);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
 }
 
 TEST(HandleKernel, "ob/handle/kernel-handles-are-kernel-modes-alone", "OB-8")
@@ -65,7 +65,7 @@ TEST(HandleKernel, "ob/handle/kernel-handles-are-kernel-modes-alone", "OB-8")
     CHECK_EQ((ULONG_PTR)Handle >> 31, 0x1FFFFFFFF);
     CHECK_STATUS(ObReferenceObjectByHandle(Handle, 0, NULL, KernelMode, &Found, NULL),
                  STATUS_SUCCESS);
-    ObDereferenceObject(Found);
+    TestRelease(Found);
     CHECK_STATUS(ObReferenceObjectByHandle(Low, 0, NULL, KernelMode, &Found, NULL),
                  STATUS_INVALID_HANDLE);
     CHECK_STATUS(ZwClose(Low), STATUS_INVALID_HANDLE);
@@ -84,14 +84,15 @@ TEST(HandleKernel, "ob/handle/kernel-handles-are-kernel-modes-alone", "OB-8")
                                            NULL, KernelMode, &Found, NULL),
                  STATUS_INVALID_HANDLE);
     CHECK_STATUS(ObCloseHandle(Handle, UserMode), STATUS_SUCCESS);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
 }
 
 TEST(HandleByPointer, "ob/handle/opened-by-pointer", "DDI ntifs ObOpenObjectByPointer")
 {
     POBJECT_TYPE Type = TestObjectType();
     PVOID Object = TestNewObject();
-    HANDLE Handle, None;
+    HANDLE Handle = NULL, None;
+    REQUIRE(Object != NULL);
     CHECK_STATUS(ObOpenObjectByPointer(Object, OBJ_KERNEL_HANDLE, NULL, 1, Type, UserMode, &Handle),
                  STATUS_SUCCESS);
     CHECK_EQ(ObpHeader(Object)->HandleCount, 1);
@@ -127,7 +128,7 @@ static ACCESS_MASK GrantedAccess(HANDLE Handle)
     PVOID Object;
     CHECK_STATUS(ObReferenceObjectByHandle(Handle, 0, NULL, KernelMode, &Object, &Information),
                  STATUS_SUCCESS);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
     return Information.GrantedAccess;
 }
 
@@ -172,7 +173,7 @@ TEST(HandleDuplicate, "ob/handle/duplicated", "DDI ntifs ZwDuplicateObject")
         ObReferenceObjectByHandle(Handle, SYNCHRONIZE, *PsThreadType, UserMode, &Object, NULL),
         STATUS_SUCCESS);
     CHECK_EQ(Object, KeGetCurrentThread());
-    ObDereferenceObject(Object);
+    TestRelease(Object);
     ZwClose(Handle);
 }
 
@@ -186,12 +187,20 @@ TEST(HandleClose, "ob/handle/each-close-is-told-to-the-type", "ob.h: OB_CLOSE_RO
     ZwClose(First);
     CHECK_EQ(TestObjectLog.Closed, 1);
     CHECK_EQ(TestObjectLog.Left, 1);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
     CHECK_EQ(TestObjectLog.Deleted, 0);
     ZwClose(Second);
     CHECK_EQ(TestObjectLog.Closed, 2);
     CHECK_EQ(TestObjectLog.Left, 0);
     CHECK_EQ(TestObjectLog.Deleted, 1);
+}
+
+/* FALSE, and a failed check, without memory for the table. */
+static BOOLEAN OpenOne(PVOID Object, PHANDLE Handle)
+{
+    *Handle = NULL;
+    return CHECK_STATUS(ObOpenObjectByPointer(Object, 0, NULL, 0, NULL, KernelMode, Handle),
+                        STATUS_SUCCESS);
 }
 
 #define PAGE_HANDLES 256 /* a page of the table */
@@ -206,14 +215,14 @@ TEST(HandleReuse, "ob/handle/a-closed-value-does-not-come-back-soon", "OB-7")
     PVOID Object = TestNewObject();
     HANDLE Stale, Handle;
     ULONG InUse = ObpHandlesInUse, Filled = 0;
-    while (ObpHandlesInUse % PAGE_HANDLES != FEW_LEFT) {
-        REQUIRE(NT_SUCCESS(
-            ObOpenObjectByPointer(Object, 0, NULL, 0, NULL, KernelMode, &Fill[Filled++])));
+    REQUIRE(Object != NULL);
+    while (ObpHandlesInUse % PAGE_HANDLES != FEW_LEFT && OpenOne(Object, &Fill[Filled])) {
+        Filled++;
     }
-    REQUIRE(NT_SUCCESS(ObOpenObjectByPointer(Object, 0, NULL, 0, NULL, KernelMode, &Stale)));
+    BOOLEAN Opened = OpenOne(Object, &Stale);
     ZwClose(Stale);
-    for (ULONG i = 0; i < 128; i++) {
-        REQUIRE(NT_SUCCESS(ObOpenObjectByPointer(Object, 0, NULL, 0, NULL, KernelMode, &Handle)));
+    for (ULONG i = 0; i < 128 && Opened; i++) {
+        Opened = OpenOne(Object, &Handle);
         CHECK_NE(Handle, Stale);
         ZwClose(Handle);
     }
@@ -231,17 +240,22 @@ TEST(HandleGrowth, "ob/handle/the-table-grows", "HNDL-2")
     static HANDLE Handles[CROWD];
     PVOID Object = TestNewObject(), Found;
     ULONG InUse = ObpHandlesInUse;
+    REQUIRE(Object != NULL);
     for (ULONG i = 0; i < CROWD; i++) {
-        REQUIRE(NT_SUCCESS(ObOpenObjectByPointer(Object, i % 2 ? OBJ_KERNEL_HANDLE : 0, NULL, 0,
-                                                 NULL, KernelMode, &Handles[i])));
+        Handles[i] = NULL;
+        CHECK_STATUS(ObOpenObjectByPointer(Object, i % 2 ? OBJ_KERNEL_HANDLE : 0, NULL, 0, NULL,
+                                           KernelMode, &Handles[i]),
+                     STATUS_SUCCESS);
     }
     CHECK_EQ(ObpHandlesInUse, InUse + CROWD);
     CHECK_EQ(ObpHeader(Object)->HandleCount, CROWD);
     for (ULONG i = 0; i < CROWD; i++) {
-        REQUIRE(
-            NT_SUCCESS(ObReferenceObjectByHandle(Handles[i], 0, NULL, KernelMode, &Found, NULL)));
-        ObDereferenceObject(Found);
-        CHECK_STATUS(ZwClose(Handles[i]), STATUS_SUCCESS);
+        if (Handles[i] != NULL) {
+            CHECK_STATUS(ObReferenceObjectByHandle(Handles[i], 0, NULL, KernelMode, &Found, NULL),
+                         STATUS_SUCCESS);
+            TestRelease(Found);
+            CHECK_STATUS(ZwClose(Handles[i]), STATUS_SUCCESS);
+        }
     }
     CHECK_EQ(ObpHandlesInUse, InUse);
     CHECK_EQ(ObDereferenceObject(Object), 0);

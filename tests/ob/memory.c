@@ -39,9 +39,9 @@ static VOID TakeMemory(BOOLEAN LeaveOne)
     MmTotalCommitLimit = MmTotalCommittedPages + ROOM;
     FillPool(NonPagedPoolNx, sizeof(FILLING));
     FillPool(PagedPool, sizeof(FILLING));
-    if (LeaveOne) {
+    if (LeaveOne && Kept != NULL) {
         ExFreePool(Kept);
-    } else {
+    } else if (Kept != NULL) {
         *(FILLING *)Kept = (FILLING){Fillings};
         Fillings = Kept;
     }

@@ -23,14 +23,14 @@ TEST(ObNameFound, "ob/name/a-named-object-is-found", "OB-4")
     CHECK_EQ(Other, Object);
     CHECK_EQ(ObpHeader(Object)->HandleCount, 2);
     CHECK_EQ(ObpHeader(Object)->PointerCount, 5);
-    ObDereferenceObject(Other);
+    TestRelease(Other);
     CHECK_STATUS(ZwClose(First), STATUS_SUCCESS);
     CHECK_STATUS(TestOpen(L"\\KernelObjects\\Test", 0, &First), STATUS_SUCCESS);
     ZwClose(First);
     ZwClose(Second);
     CHECK_STATUS(TestOpen(L"\\KernelObjects\\Test", 0, &First), STATUS_OBJECT_NAME_NOT_FOUND);
     CHECK_EQ(ObpHeader(Object)->PointerCount, 1);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
     CHECK_EQ(TestObjectBytes(), Bytes);
 }
 
@@ -48,12 +48,13 @@ TEST(ObNameCase, "ob/name/case-counts-unless-the-caller-says-so", "OB-6")
                  STATUS_OBJECT_NAME_COLLISION);
     CHECK_STATUS(TestInsert(L"\\KernelObjects\\mixedCASE", 0, &Other, &Second), STATUS_SUCCESS);
     CHECK_NE(Other, Object);
-    ObDereferenceObject(Other);
+    TestRelease(Other);
     CHECK_STATUS(TestInsert(L"\\KernelObjects\\mixedCASE", 0, &Other, &Third),
                  STATUS_OBJECT_NAME_COLLISION);
+    TestRelease(Other);
     ZwClose(First);
     ZwClose(Second);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
 }
 
 TEST(ObNameOpenIf, "ob/name/openif-opens-what-has-the-name", "wdm_ob.h: OBJ_OPENIF")
@@ -62,7 +63,7 @@ TEST(ObNameOpenIf, "ob/name/openif-opens-what-has-the-name", "wdm_ob.h: OBJ_OPEN
     PVOID Object, Same, Other;
     TestObjectType();
     RtlZeroMemory(&TestObjectLog, sizeof(TestObjectLog));
-    CHECK_STATUS(TestInsert(L"\\KernelObjects\\Test", OBJ_OPENIF, &Object, &First), STATUS_SUCCESS);
+    REQUIRE_EQ(TestInsert(L"\\KernelObjects\\Test", OBJ_OPENIF, &Object, &First), STATUS_SUCCESS);
     CHECK_STATUS(TestInsert(L"\\KernelObjects\\Test", OBJ_OPENIF, &Same, &Second),
                  STATUS_OBJECT_NAME_EXISTS);
     CHECK_EQ(Same, Object);
@@ -74,8 +75,8 @@ TEST(ObNameOpenIf, "ob/name/openif-opens-what-has-the-name", "wdm_ob.h: OBJ_OPEN
     CHECK_EQ(ObpHeader(Object)->HandleCount, 2);
     ZwClose(First);
     ZwClose(Second);
-    ObDereferenceObject(Object);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
+    TestRelease(Same);
     CHECK_EQ(TestObjectLog.Deleted, 3);
 }
 
@@ -87,7 +88,7 @@ TEST(ObNamePermanent, "ob/name/a-permanent-object-keeps-its-name", "OB-4")
     TestObjectType();
     Bytes = TestObjectBytes();
     REQUIRE(NT_SUCCESS(TestInsert(L"\\KernelObjects\\Stays", OBJ_PERMANENT, &Object, &Handle)));
-    ObDereferenceObject(Object);
+    TestRelease(Object);
     ZwClose(Handle);
     REQUIRE(NT_SUCCESS(TestOpen(L"\\KernelObjects\\Stays", 0, &Handle)));
     /* Made temporary it keeps its name until the last handle is closed. */
@@ -122,12 +123,12 @@ TEST(ObExclusive, "ob/name/exclusive-is-refused-to-objects-that-are-not", "wdm_o
     CHECK_STATUS(ObOpenObjectByPointer(Object, OBJ_EXCLUSIVE, NULL, 0, NULL, KernelMode, &Other),
                  STATUS_INVALID_PARAMETER);
     ZwClose(Handle);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
     REQUIRE(NT_SUCCESS(TestInsert(L"\\KernelObjects\\Test", OBJ_EXCLUSIVE, &Object, &Handle)));
     CHECK_STATUS(TestOpen(L"\\KernelObjects\\Test", OBJ_EXCLUSIVE, &Other), STATUS_SUCCESS);
     ZwClose(Other);
     ZwClose(Handle);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
 }
 
 /* ---- paths ----------------------------------------------------------------------------------- */
@@ -157,7 +158,7 @@ TEST(ObPathErrors, "ob/path/each-way-to-be-wrong-has-its-status", "OB-9")
         CHECK_STATUS(TestOpen(Cases[i].Path, 0, &Other), Cases[i].Status);
         CHECK_EQ(Other, NULL);
     }
-    ObDereferenceObject(Object);
+    TestRelease(Object);
     CHECK_STATUS(TestInsert(L"\\Nothing\\Test", 0, &Object, &Other), STATUS_OBJECT_PATH_NOT_FOUND);
     CHECK_STATUS(TestInsert(L"\\KernelObjects\\", 0, &Object, &Other), STATUS_OBJECT_NAME_INVALID);
     CHECK_STATUS(TestInsert(L"\\", 0, &Object, &Other), STATUS_OBJECT_NAME_COLLISION);
@@ -233,7 +234,7 @@ TEST(ObDirectoryRoot, "ob/directory/only-directories-are-roots", "wdm_ob.h: OBJE
     CHECK_STATUS(OpenDirectory(L"x", Handle, 0, FALSE, &None), STATUS_OBJECT_TYPE_MISMATCH);
     CHECK_STATUS(OpenDirectory(L"x", Handle, 0, TRUE, &None), STATUS_OBJECT_TYPE_MISMATCH);
     ZwClose(Handle);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
 }
 
 TEST(ObDirectoryMany, "ob/directory/hundreds-of-names-in-one", "OB-6")
@@ -241,6 +242,7 @@ TEST(ObDirectoryMany, "ob/directory/hundreds-of-names-in-one", "OB-6")
     static HANDLE Handles[300];
     WCHAR Text[64];
     PVOID Object;
+    TestObjectType();
     ULONG64 Bytes = TestObjectBytes();
     for (ULONG i = 0; i < RTL_NUMBER_OF(Handles); i++) {
         UNICODE_STRING Name = {0, sizeof(Text), Text}, Number = {0, 32, (WCHAR[16]){0}};
@@ -249,7 +251,7 @@ TEST(ObDirectoryMany, "ob/directory/hundreds-of-names-in-one", "OB-6")
         RtlAppendUnicodeStringToString(&Name, &Number);
         Text[Name.Length / 2] = 0;
         REQUIRE(NT_SUCCESS(TestInsert(Text, 0, &Object, &Handles[i])));
-        ObDereferenceObject(Object);
+        TestRelease(Object);
     }
     HANDLE Handle;
     CHECK_STATUS(TestOpen(L"\\KernelObjects\\Many299", 0, &Handle), STATUS_SUCCESS);
@@ -306,28 +308,31 @@ TEST(ObLinkFollowed, "ob/link/a-path-leads-through-it", "wdm_ob.h: IoCreateSymbo
     ULONG64 Bytes;
     TestObjectType();
     Bytes = TestObjectBytes();
-    REQUIRE(NT_SUCCESS(MakeLink(L"\\DosDevices\\TEST1", L"\\KernelObjects\\Test")));
-    REQUIRE(NT_SUCCESS(MakeLink(L"\\??\\ToKernel", L"\\KernelObjects")));
+    CHECK_STATUS(MakeLink(L"\\DosDevices\\TEST1", L"\\KernelObjects\\Test"), STATUS_SUCCESS);
+    CHECK_STATUS(MakeLink(L"\\??\\ToKernel", L"\\KernelObjects"), STATUS_SUCCESS);
     CHECK_STATUS(TestOpen(L"\\??\\TEST1", 0, &Other), STATUS_OBJECT_NAME_NOT_FOUND);
-    REQUIRE(NT_SUCCESS(TestInsert(L"\\KernelObjects\\Test", 0, &Object, &Handle)));
+    CHECK_STATUS(TestInsert(L"\\KernelObjects\\Test", 0, &Object, &Handle), STATUS_SUCCESS);
     CHECK_STATUS(TestOpen(L"\\??\\TEST1", 0, &Other), STATUS_SUCCESS);
     ZwClose(Other);
     CHECK_STATUS(TestOpen(L"\\dosdevices\\ToKernel\\test", OBJ_CASE_INSENSITIVE, &Other),
                  STATUS_SUCCESS);
-    CHECK_STATUS(ObReferenceObjectByHandle(Other, 0, NULL, KernelMode, &Found, NULL),
-                 STATUS_SUCCESS);
-    CHECK_EQ(Found, Object);
-    ObDereferenceObject(Found);
-    ZwClose(Other);
+    if (Other != NULL) {
+        CHECK_STATUS(ObReferenceObjectByHandle(Other, 0, NULL, KernelMode, &Found, NULL),
+                     STATUS_SUCCESS);
+        CHECK_EQ(Found, Object);
+        TestRelease(Found);
+        ZwClose(Other);
+    }
     CHECK_STATUS(TestInsert(L"\\DosDevices\\TEST1", OBJ_OPENIF, &Found, &Other),
                  STATUS_OBJECT_NAME_EXISTS);
     CHECK_EQ(Found, Object);
-    ObDereferenceObject(Found);
+    TestRelease(Found);
     ZwClose(Other);
     CHECK_STATUS(TestInsert(L"\\DosDevices\\TEST1", 0, &Found, &Other),
                  STATUS_OBJECT_NAME_COLLISION);
+    TestRelease(Found);
     ZwClose(Handle);
-    ObDereferenceObject(Object);
+    TestRelease(Object);
     CHECK_STATUS(DeleteLink(L"\\DosDevices\\test1"), STATUS_SUCCESS);
     CHECK_STATUS(DeleteLink(L"\\DosDevices\\test1"), STATUS_OBJECT_NAME_NOT_FOUND);
     CHECK_STATUS(DeleteLink(L"\\??\\ToKernel"), STATUS_SUCCESS);
@@ -337,7 +342,7 @@ TEST(ObLinkFollowed, "ob/link/a-path-leads-through-it", "wdm_ob.h: IoCreateSymbo
 TEST(ObLinkItself, "ob/link/openlink-and-dont-reparse-do-not-follow", "wdm_ob.h: OBJ_OPENLINK")
 {
     HANDLE Handle;
-    REQUIRE(NT_SUCCESS(MakeLink(L"\\??\\Link", L"\\KernelObjects")));
+    CHECK_STATUS(MakeLink(L"\\??\\Link", L"\\KernelObjects"), STATUS_SUCCESS);
     CHECK_STATUS(OpenDirectory(L"\\??\\Link", NULL, 0, FALSE, &Handle), STATUS_SUCCESS);
     ZwClose(Handle);
     CHECK_STATUS(OpenDirectory(L"\\??\\Link", NULL, OBJ_OPENLINK, FALSE, &Handle),
@@ -353,11 +358,12 @@ TEST(ObLinkItself, "ob/link/openlink-and-dont-reparse-do-not-follow", "wdm_ob.h:
 TEST(ObLinkRing, "ob/link/rings-and-endless-paths-end", "wdm_ob.h: IoCreateSymbolicLink")
 {
     HANDLE Handle;
+    TestObjectType();
     ULONG64 Bytes = TestObjectBytes();
-    REQUIRE(NT_SUCCESS(MakeLink(L"\\??\\A", L"\\??\\B")));
-    REQUIRE(NT_SUCCESS(MakeLink(L"\\??\\B", L"\\??\\A")));
-    REQUIRE(NT_SUCCESS(MakeLink(L"\\??\\C", L"\\??\\C\\more")));
-    REQUIRE(NT_SUCCESS(MakeLink(L"\\??\\D", L"nowhere")));
+    CHECK_STATUS(MakeLink(L"\\??\\A", L"\\??\\B"), STATUS_SUCCESS);
+    CHECK_STATUS(MakeLink(L"\\??\\B", L"\\??\\A"), STATUS_SUCCESS);
+    CHECK_STATUS(MakeLink(L"\\??\\C", L"\\??\\C\\more"), STATUS_SUCCESS);
+    CHECK_STATUS(MakeLink(L"\\??\\D", L"nowhere"), STATUS_SUCCESS);
     CHECK_STATUS(TestOpen(L"\\??\\A", 0, &Handle), STATUS_OBJECT_NAME_INVALID);
     CHECK_STATUS(TestOpen(L"\\??\\C", 0, &Handle), STATUS_OBJECT_NAME_INVALID);
     CHECK_STATUS(TestOpen(L"\\??\\D", 0, &Handle), STATUS_OBJECT_PATH_SYNTAX_BAD);
@@ -379,7 +385,7 @@ TEST(ObLinkLong, "ob/link/a-path-that-grows-too-long-is-refused", "STATUS_NAME_T
         Long[i] = L'x';
     }
     RtlInitUnicodeString(&Name, L"\\??\\Long");
-    REQUIRE(NT_SUCCESS(IoCreateSymbolicLink(&Name, &Target)));
+    CHECK_STATUS(IoCreateSymbolicLink(&Name, &Target), STATUS_SUCCESS);
     CHECK_STATUS(TestOpen(L"\\??\\Long", 0, &Handle), STATUS_OBJECT_NAME_NOT_FOUND);
     CHECK_STATUS(TestOpen(L"\\??\\Long\\sixteen-letters-and-more", 0, &Handle),
                  STATUS_NAME_TOO_LONG);
@@ -442,7 +448,7 @@ TEST(ObQueryName, "ob/query-name/the-whole-path", "DDI ntifs ObQueryNameString")
     CheckName(Object, L"\\??\\Nul");
     ZwClose(Handle);
     CheckName(Object, L"");
-    ObDereferenceObject(Object);
+    TestRelease(Object);
     CheckName(ObpRoot, L"\\");
     CheckName(TestObjectType(), L"\\ObjectTypes\\Test");
 }
@@ -458,6 +464,6 @@ TEST(ObQueryNameLost, "ob/query-name/in-a-directory-without-a-name", "wdm_ob.h: 
     CheckName(Directory, L"\\Outer\\Inner");
     ZwClose(Outer);
     CheckName(Directory, L"...\\Inner");
-    ObDereferenceObject(Directory);
+    TestRelease(Directory);
     ZwClose(Inner);
 }

@@ -64,7 +64,16 @@ NTSTATUS TestInsert(PCWSTR Name, ULONG Flags, PVOID *Object, PHANDLE Handle)
     SetAttributes(&Attributes, &Text, Name, Flags);
     *Object = NULL;
     *Handle = NULL;
-    return ObpInsertObject(TestNewObject(), &Attributes, GENERIC_READ, Object, Handle);
+    PVOID New = TestNewObject();
+    return New != NULL ? ObpInsertObject(New, &Attributes, GENERIC_READ, Object, Handle)
+                       : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+VOID TestRelease(PVOID Object)
+{
+    if (Object != NULL) {
+        ObDereferenceObject(Object);
+    }
 }
 
 NTSTATUS TestOpen(PCWSTR Name, ULONG Flags, PHANDLE Handle)
@@ -121,6 +130,7 @@ static VOID DereferenceAt(KIRQL Irql, BOOLEAN Defer)
     KIRQL OldIrql;
     PVOID Object = TestNewObject();
     LONG64 Objects = TestObjectType()->Objects;
+    REQUIRE(Object != NULL);
     RtlZeroMemory(&TestObjectLog, sizeof(TestObjectLog));
     KeRaiseIrql(Irql, &OldIrql);
     if (Defer) {
@@ -150,17 +160,20 @@ TEST(ObDeferredMany, "ob/reference/a-crowd-of-deferred-objects-is-deleted", "OB-
 {
     static PVOID Objects[200];
     KIRQL OldIrql;
+    LONG Count = 0;
     for (ULONG i = 0; i < RTL_NUMBER_OF(Objects); i++) {
         Objects[i] = TestNewObject();
-        REQUIRE(Objects[i] != NULL);
+        Count += CHECK(Objects[i] != NULL);
     }
     RtlZeroMemory(&TestObjectLog, sizeof(TestObjectLog));
     KeRaiseIrql(DISPATCH_LEVEL, &OldIrql);
     for (ULONG i = 0; i < RTL_NUMBER_OF(Objects); i++) {
-        ObDereferenceObject(Objects[i]);
+        if (Objects[i] != NULL) {
+            ObDereferenceObject(Objects[i]);
+        }
     }
     KeLowerIrql(OldIrql);
-    TestAwaitDeleted(RTL_NUMBER_OF(Objects));
+    TestAwaitDeleted(Count);
     CHECK_EQ(TestObjectLog.Deleted, RTL_NUMBER_OF(Objects));
 }
 
@@ -169,6 +182,7 @@ TEST(ObByPointer, "ob/reference/by-pointer-compares-the-type", "DDI wdm ObRefere
     POBJECT_TYPE Type = TestObjectType();
     PVOID Object = TestNewObject();
     KIRQL OldIrql;
+    REQUIRE(Object != NULL);
     KeRaiseIrql(DISPATCH_LEVEL, &OldIrql);
     CHECK_STATUS(ObReferenceObjectByPointer(Object, 0, Type, UserMode), STATUS_SUCCESS);
     CHECK_STATUS(ObReferenceObjectByPointer(Object, 0, NULL, KernelMode), STATUS_SUCCESS);

@@ -28,6 +28,8 @@ PVOID TestNewObject(VOID);
  * Inserts a new object; Name may be NULL. The status, with the object and handle, 0 without them.
  */
 NTSTATUS TestInsert(PCWSTR Name, ULONG Attributes, PVOID *Object, PHANDLE Handle);
+/* Drops a reference, if there is an object. */
+VOID TestRelease(PVOID Object);
 NTSTATUS TestOpen(PCWSTR Name, ULONG Attributes, PHANDLE Handle);
 /* Returns when Count objects have been deleted since the log was emptied. */
 VOID TestAwaitDeleted(LONG Count);

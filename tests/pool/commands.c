@@ -77,7 +77,7 @@ TEST(CommandsPage, "pool/commands/a-page-of-four-blocks", "")
     REQUIRE(PoolTakeQuarters(&PoolCases[PoolKindPaged], Blocks));
     PVOID Big = ExAllocatePoolWithTag(NonPagedPoolNx, 3 * PAGE_SIZE, 'torP' | PROTECTED_POOL);
     REQUIRE(Big != NULL);
-    ExFreePool(Blocks[2]);
+    PoolFreeIfAny(Blocks[2]);
     ShowPool((ULONG64)Blocks[1] + 0x30, "");
     ShowPool((ULONG64)Blocks[3], "80000003");
     ShowPool((ULONG64)Big + PAGE_SIZE, "");
@@ -88,9 +88,9 @@ TEST(CommandsPage, "pool/commands/a-page-of-four-blocks", "")
     Type("!poolused", "2 Prot");
     Type("!poolused", "4 Prot");
     ExFreePoolWithTag(Big, 'torP' | PROTECTED_POOL);
-    ExFreePool(Blocks[0]);
-    ExFreePool(Blocks[1]);
-    ExFreePool(Blocks[3]);
+    PoolFreeIfAny(Blocks[0]);
+    PoolFreeIfAny(Blocks[1]);
+    PoolFreeIfAny(Blocks[3]);
     PoolFreePlugs();
 }
 
@@ -107,7 +107,7 @@ TEST(CommandsDamaged, "pool/commands/a-damaged-page-is-shown-as-far-as-it-goes",
         *Header = Before;
     }
     for (ULONG i = 0; i < 4; i++) {
-        ExFreePool(Blocks[i]);
+        PoolFreeIfAny(Blocks[i]);
     }
     PoolFreePlugs();
     PoolCheck(PoolKindNonPagedNx);
@@ -153,7 +153,7 @@ TEST(CommandsDescribe, "pool/commands/an-address-is-described", "")
     PVOID Blocks[4];
     REQUIRE(PoolTakeQuarters(&PoolCases[PoolKindNonPagedExecute], Blocks));
     PUCHAR Big = ExAllocatePoolWithTag(PagedPool, 2 * PAGE_SIZE, TEST_TAG);
-    ExFreePool(Blocks[3]);
+    PoolFreeIfAny(Blocks[3]);
     CHECK(IsDescribed((PUCHAR)Blocks[1] + 0x20,
                       "executable nonpaged pool: block FFFFFB????????00+0x30, 0x400 bytes, tag "
                       "Test, allocated"));
@@ -165,9 +165,9 @@ TEST(CommandsDescribe, "pool/commands/an-address-is-described", "")
     ExpHeaderOf(Blocks[1])->PreviousSize ^= 1;
     CHECK(IsDescribed(Blocks[0], "executable nonpaged pool, a page whose headers do not agree"));
     ExpHeaderOf(Blocks[1])->PreviousSize ^= 1;
-    ExFreePool(Big);
+    PoolFreeIfAny(Big);
     for (ULONG i = 0; i < 3; i++) {
-        ExFreePool(Blocks[i]);
+        PoolFreeIfAny(Blocks[i]);
     }
     PoolFreePlugs();
 }

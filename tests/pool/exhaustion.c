@@ -97,13 +97,15 @@ static BOOLEAN UsesWhatPagesAreLeft(const POOL_CASE *Case)
     SIZE_T Limit = MmTotalCommitLimit;
     BOOLEAN Holds = CHECK(PoolTakeQuarters(Case, Blocks));
     if (Holds) {
-        ExFreePool(Blocks[1]);
+        PoolFreeIfAny(Blocks[1]);
         MmTotalCommitLimit = MmTotalCommittedPages;
         Holds &= CHECK_EQ(ExAllocatePoolWithTag(Case->Type, PAGE_SIZE, TEST_TAG), NULL);
-        Holds &= CHECK_EQ(ExAllocatePoolWithTag(Case->Type, POOL_QUARTER, TEST_TAG), Blocks[1]);
+        PVOID Again = ExAllocatePoolWithTag(Case->Type, POOL_QUARTER, TEST_TAG);
         MmTotalCommitLimit = Limit;
+        Holds &= CHECK_EQ(Again, Blocks[1]);
+        Blocks[1] = Again;
         for (ULONG i = 0; i < 4; i++) {
-            ExFreePool(Blocks[i]);
+            PoolFreeIfAny(Blocks[i]);
         }
     }
     PoolFreePlugs();

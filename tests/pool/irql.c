@@ -80,7 +80,7 @@ TEST(IrqlInterruptFlag, "pool/irql/masked-interrupts-stay-masked", "")
     ULONG64 Flags = KiDisableInterrupts();
     PVOID Block = ExAllocatePoolWithTag(NonPagedPoolNx, 64, TEST_TAG);
     ULONG64 After = ReadFlags();
-    ExFreePool(Block);
+    PoolFreeIfAny(Block);
     ULONG64 AfterFree = ReadFlags();
     KiRestoreInterrupts(Flags);
     CHECK_EQ((After | AfterFree) & EFLAGS_IF, 0);

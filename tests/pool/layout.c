@@ -26,7 +26,7 @@ TEST(LayoutHeader, "pool/layout/header-fields",
     CHECK_EQ(Header[7], 't');
     CHECK_EQ(((PUCHAR)Blocks[0] - 16)[0], 0); /* nobody in front */
     for (ULONG i = 0; i < 4; i++) {
-        ExFreePool(Blocks[i]);
+        PoolFreeIfAny(Blocks[i]);
     }
     PoolFreePlugs();
 }
@@ -51,14 +51,14 @@ static BOOLEAN Merges(const POOL_CASE *Case, ULONG First, ULONG Second, ULONG Si
     PVOID Blocks[4];
     BOOLEAN Holds = CHECK(PoolTakeQuarters(Case, Blocks));
     if (Holds) {
-        ExFreePool(Blocks[First]);
-        ExFreePool(Blocks[Second]);
+        PoolFreeIfAny(Blocks[First]);
+        PoolFreeIfAny(Blocks[Second]);
         ULONG Lower = First < Second ? First : Second;
         Holds = IsFreeBlock(Blocks[0], Lower * QUARTER_GRANULES, Size);
         PoolCheck(Case->Kind);
         for (ULONG i = 0; i < 4; i++) {
             if (i != First && i != Second) {
-                ExFreePool(Blocks[i]);
+                PoolFreeIfAny(Blocks[i]);
             }
         }
     }
@@ -94,13 +94,13 @@ static BOOLEAN MergesWithBoth(const POOL_CASE *Case)
     PVOID Blocks[4];
     BOOLEAN Holds = CHECK(PoolTakeQuarters(Case, Blocks));
     if (Holds) {
-        ExFreePool(Blocks[1]);
-        ExFreePool(Blocks[3]);
+        PoolFreeIfAny(Blocks[1]);
+        PoolFreeIfAny(Blocks[3]);
         Holds &= IsFreeBlock(Blocks[0], QUARTER_GRANULES, QUARTER_GRANULES);
-        ExFreePool(Blocks[2]);
+        PoolFreeIfAny(Blocks[2]);
         Holds &= IsFreeBlock(Blocks[0], QUARTER_GRANULES, THREE_GRANULES);
         PoolCheck(Case->Kind);
-        ExFreePool(Blocks[0]);
+        PoolFreeIfAny(Blocks[0]);
     }
     PoolFreePlugs();
     return Holds;
@@ -123,7 +123,7 @@ static BOOLEAN TakesUpASliver(const POOL_CASE *Case)
         PPOOL_HEADER Sliver = (PPOOL_HEADER)Page + 255;
         Holds &= CHECK_EQ(Sliver->BlockSize, 1) && CHECK_EQ(Sliver->PoolType, 0);
         PoolCheck(Case->Kind);
-        ExFreePool(Block);
+        PoolFreeIfAny(Block);
         Holds &= CHECK_EQ(ExpQueryPages(Page), 0);
     }
     PoolFreePlugs();
@@ -154,7 +154,7 @@ static BOOLEAN GivesPageBack(const POOL_CASE *Case)
         SIZE_T Pages = ExpPools[Case->Kind].TotalPages;
         for (ULONG i = 0; i < 4; i++) {
             Holds &= CHECK_EQ(ExpQueryPages(PAGE_ALIGN(Blocks[0])), 1);
-            ExFreePool(Blocks[Orders[Order][i]]);
+            PoolFreeIfAny(Blocks[Orders[Order][i]]);
         }
         Holds &= CHECK_EQ(ExpQueryPages(PAGE_ALIGN(Blocks[0])), 0);
         Holds &= CHECK(!MmIsAddressValid(Blocks[0]));
@@ -199,12 +199,14 @@ static BOOLEAN ReusesTheLastFreed(const POOL_CASE *Case)
     PVOID Blocks[4];
     BOOLEAN Holds = CHECK(PoolTakeQuarters(Case, Blocks));
     if (Holds) {
-        ExFreePool(Blocks[0]);
-        ExFreePool(Blocks[2]);
-        Holds &= CHECK_EQ(ExAllocatePoolWithTag(Case->Type, POOL_QUARTER, TEST_TAG), Blocks[2]);
-        Holds &= CHECK_EQ(ExAllocatePoolWithTag(Case->Type, POOL_QUARTER, TEST_TAG), Blocks[0]);
+        PoolFreeIfAny(Blocks[0]);
+        PoolFreeIfAny(Blocks[2]);
+        PVOID Freed[] = {Blocks[2], Blocks[0]};
+        Blocks[2] = ExAllocatePoolWithTag(Case->Type, POOL_QUARTER, TEST_TAG);
+        Blocks[0] = ExAllocatePoolWithTag(Case->Type, POOL_QUARTER, TEST_TAG);
+        Holds &= CHECK_EQ(Blocks[2], Freed[0]) && CHECK_EQ(Blocks[0], Freed[1]);
         for (ULONG i = 0; i < 4; i++) {
-            ExFreePool(Blocks[i]);
+            PoolFreeIfAny(Blocks[i]);
         }
     }
     PoolFreePlugs();
@@ -264,7 +266,8 @@ static BOOLEAN TellsBlockSizes(const POOL_CASE *Case)
     for (ULONG i = 0; i < ARRAYSIZE(Sizes); i++) {
         BOOLEAN Quota = TRUE;
         PVOID Block = ExAllocatePoolWithTag(Case->Type, Sizes[i].Bytes, TEST_TAG);
-        Holds &= CHECK_EQ(ExQueryPoolBlockSize(Block, &Quota), Sizes[i].Room);
+        Holds &=
+            CHECK(Block != NULL) && CHECK_EQ(ExQueryPoolBlockSize(Block, &Quota), Sizes[i].Room);
         Holds &= CHECK_EQ(Quota, FALSE);
         PoolFreeIfAny(Block);
     }

@@ -110,7 +110,7 @@ static BOOLEAN ColdChangesNothing(const POOL_CASE *Case)
         BOOLEAN Quota;
         Holds &= CHECK_EQ(ExpKindOfAddress(Block), Case->Kind);
         Holds &= CHECK_EQ(BYTE_OFFSET(Block) == 0, Sizes[i] > 0xFE0);
-        Holds &= CHECK_GE(ExQueryPoolBlockSize(Block, &Quota), Sizes[i]);
+        Holds &= Block != NULL && CHECK_GE(ExQueryPoolBlockSize(Block, &Quota), Sizes[i]);
         PoolFreeIfAny(Block);
     }
     return Holds;
@@ -138,7 +138,7 @@ static BOOLEAN GivesAllBytes(const POOL_CASE *Case)
     }
     for (ULONG i = 0; i < ARRAYSIZE(Blocks); i++) {
         Holds &= PoolIsFilled(Blocks[i], (UCHAR)i, 0, 1 + i * 7);
-        ExFreePool(Blocks[i]);
+        PoolFreeIfAny(Blocks[i]);
     }
     PoolCheck(Case->Kind);
     return Holds;
@@ -237,12 +237,12 @@ static BOOLEAN ShowsOldContents(const POOL_CASE *Case)
     BOOLEAN Holds = CHECK(PoolTakeQuarters(Case, Blocks));
     if (Holds) {
         RtlFillMemory(Blocks[2], POOL_QUARTER, 0xD7);
-        ExFreePool(Blocks[2]);
+        PoolFreeIfAny(Blocks[2]);
         PVOID Again = Allocate(Case, POOL_QUARTER);
         Holds = CHECK_EQ(Again, Blocks[2]) &&
                 CHECK(PoolIsFilled(Again, 0xD7, sizeof(LIST_ENTRY), POOL_QUARTER));
         for (ULONG i = 0; i < 4; i++) {
-            ExFreePool(i == 2 ? Again : Blocks[i]);
+            PoolFreeIfAny(i == 2 ? Again : Blocks[i]);
         }
     }
     PoolFreePlugs();

@@ -159,8 +159,8 @@ static BOOLEAN SomeBlockIsNotPageAligned(const POOL_CASE *Case)
         Blocks[0] = ExAllocatePoolWithTagPriority(Case->Type, Bytes, TEST_TAG, LowPoolPriority);
         Blocks[1] = ExAllocatePoolWithTagPriority(Case->Type, Bytes, TEST_TAG, LowPoolPriority);
         Holds &= CHECK_NE(BYTE_OFFSET(Blocks[0]), 0) && CHECK_NE(BYTE_OFFSET(Blocks[1]), 0);
-        ExFreePool(Blocks[0]);
-        ExFreePool(Blocks[1]);
+        PoolFreeIfAny(Blocks[0]);
+        PoolFreeIfAny(Blocks[1]);
     }
     return Holds;
 }
@@ -179,7 +179,7 @@ static BOOLEAN FitsFourInAPage(const POOL_CASE *Case)
         PPOOL_HEADER Header = ExpHeaderOf(Blocks[i]);
         Holds &= CHECK_EQ((ULONG_PTR)Header % PAGE_SIZE, i * (PAGE_SIZE / 4));
         Holds &= CHECK_EQ(PAGE_ALIGN(Blocks[i]), PAGE_ALIGN(Blocks[0]));
-        ExFreePool(Blocks[i]);
+        PoolFreeIfAny(Blocks[i]);
     }
     PoolFreePlugs();
     return Holds;
@@ -197,8 +197,9 @@ static BOOLEAN BlockSizeIsRounded(const POOL_CASE *Case)
     for (SIZE_T Bytes = 1; Holds && Bytes <= 0xFE0; Bytes += 1 + Bytes / 40) {
         PVOID Block = ExAllocatePoolWithTag(Case->Type, Bytes, TEST_TAG);
         SIZE_T Rounded = (Bytes + sizeof(POOL_HEADER) + 15) & ~(SIZE_T)15;
-        Holds &= CHECK_EQ(ExpHeaderOf(Block)->BlockSize * POOL_GRANULE, Rounded);
-        ExFreePool(Block);
+        Holds &=
+            CHECK(Block != NULL) && CHECK_EQ(ExpHeaderOf(Block)->BlockSize * POOL_GRANULE, Rounded);
+        PoolFreeIfAny(Block);
     }
     return Holds;
 }
@@ -249,7 +250,7 @@ static BOOLEAN KeepsManyBigBlocks(const POOL_CASE *Case)
         ULONG Index = i * 3 % MANY;
         Holds &= CHECK(ExpFindBigBlock(Blocks[Index], &Entry)) &&
                  CHECK_EQ(Entry.Key, 'A000' + Index % 64);
-        ExFreePool(Blocks[Index]);
+        PoolFreeIfAny(Blocks[Index]);
     }
     return Holds;
 }

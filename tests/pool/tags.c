@@ -73,7 +73,7 @@ TEST(TagsNone, "pool/tags/untagged-memory-is-none", "contract 2.7: ExAllocatePoo
     REQUIRE(Block != NULL);
     CHECK_EQ(After.NonPagedAllocs, Before.NonPagedAllocs + 1);
     CHECK_EQ(memcmp(&ExpHeaderOf(Block)->PoolTag, "None", 4), 0);
-    ExFreePool(Block);
+    PoolFreeIfAny(Block);
 }
 
 /* A refused request charges nobody. */
@@ -88,13 +88,20 @@ TEST(TagsRefused, "pool/tags/a-failed-request-is-not-charged", "POOL-11 Bytes th
 
 /* ---- freeing --------------------------------------------------------------------------------- */
 
+static VOID FreeUnder(PVOID Block, ULONG Tag)
+{
+    if (CHECK(Block != NULL)) {
+        ExFreePoolWithTag(Block, Tag);
+    }
+}
+
 static BOOLEAN AnyTagFrees(const POOL_CASE *Case)
 {
     static const ULONG Tags[] = {TEST_TAG, 'gnoW', 'enoN', 0};
     TAG_COST Before = CostOf(TEST_TAG, Case);
     for (ULONG i = 0; i < ARRAYSIZE(Tags); i++) {
-        ExFreePoolWithTag(ExAllocatePoolWithTag(Case->Type, 80, TEST_TAG), Tags[i]);
-        ExFreePoolWithTag(ExAllocatePoolWithTag(Case->Type, PAGE_SIZE, TEST_TAG), Tags[i]);
+        FreeUnder(ExAllocatePoolWithTag(Case->Type, 80, TEST_TAG), Tags[i]);
+        FreeUnder(ExAllocatePoolWithTag(Case->Type, PAGE_SIZE, TEST_TAG), Tags[i]);
     }
     TAG_COST After = CostOf(TEST_TAG, Case); /* charged to the block's tag, not the free's */
     return CHECK_EQ(After.Frees, Before.Frees + 8) && CHECK_EQ(After.Bytes, Before.Bytes);
@@ -111,10 +118,10 @@ static BOOLEAN ProtectedTagFrees(const POOL_CASE *Case)
     const ULONG Tag = 'torP' | PROTECTED_POOL;
     PVOID Small = ExAllocatePoolWithTag(Case->Type, 80, Tag);
     PVOID Big = ExAllocatePoolWithTag(Case->Type, PAGE_SIZE, Tag);
-    BOOLEAN Holds = CHECK_EQ(ExpHeaderOf(Small)->PoolTag, Tag);
+    BOOLEAN Holds = CHECK(Small != NULL) && CHECK_EQ(ExpHeaderOf(Small)->PoolTag, Tag);
     TAG_COST During = CostOf('torP', Case); /* counted under the four characters */
-    ExFreePoolWithTag(Small, Tag);
-    ExFreePoolWithTag(Big, Tag);
+    FreeUnder(Small, Tag);
+    FreeUnder(Big, Tag);
     TAG_COST After = CostOf('torP', Case);
     return Holds && CHECK_EQ(During.Bytes - After.Bytes, 96 + PAGE_SIZE);
 }
@@ -128,10 +135,10 @@ TEST(TagsProtected, "pool/tags/a-protected-tag-frees-its-block",
 TEST(TagsFamilies, "pool/tags/any-routine-frees-what-another-gave",
      "contract 2.9: any routine of the family may free a block of any other")
 {
-    ExFreePoolWithTag(ExAllocatePool(PagedPool, 20), TEST_TAG);
-    ExFreePool(ExAllocatePool2(POOL_FLAG_NON_PAGED, 20, TEST_TAG));
-    ExFreePoolWithTag(ExAllocatePool2(POOL_FLAG_PAGED, PAGE_SIZE, TEST_TAG), TEST_TAG);
-    ExFreePool(ExAllocatePoolWithTagPriority(NonPagedPool, 20, TEST_TAG, LowPoolPriority));
+    FreeUnder(ExAllocatePool(PagedPool, 20), TEST_TAG);
+    PoolFreeIfAny(ExAllocatePool2(POOL_FLAG_NON_PAGED, 20, TEST_TAG));
+    FreeUnder(ExAllocatePool2(POOL_FLAG_PAGED, PAGE_SIZE, TEST_TAG), TEST_TAG);
+    PoolFreeIfAny(ExAllocatePoolWithTagPriority(NonPagedPool, 20, TEST_TAG, LowPoolPriority));
     for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
         PoolCheck(Kind);
     }

@@ -118,12 +118,15 @@ static WDFOBJECT ObjectWith(CHAR Name, WDFOBJECT Parent, PFN_WDF_OBJECT_CONTEXT_
 static VOID NTAPI DeleteTarget(WDFOBJECT Object)
 {
     FixtureCleanup(Object);
-    WdfObjectDelete(CallbackTarget);
+    if (CallbackTarget != NULL) {
+        WdfObjectDelete(CallbackTarget);
+    }
 }
 
 WDF_TEST(DeleteSiblingInside, "wdf/delete/sibling-deleted-in-cleanup",
          "contract 1.9: the parent is disposing already, X waits and the parent finishes it")
 {
+    CallbackTarget = NULL;
     WDFOBJECT Root = FixtureObject('P', NULL);
     REQUIRE(ObjectWith('a', Root, DeleteTarget, FixtureDestroy) != NULL);
     CallbackTarget = FixtureObject('b', Root);
@@ -134,6 +137,7 @@ WDF_TEST(DeleteSiblingInside, "wdf/delete/sibling-deleted-in-cleanup",
 WDF_TEST(DeleteParentInside, "wdf/delete/parent-deleted-in-cleanup",
          "FX-6: cleanup and destroy run at most once")
 {
+    CallbackTarget = NULL;
     WDFOBJECT Root = FixtureObject('P', NULL);
     WDFOBJECT Child = ObjectWith('a', Root, DeleteTarget, FixtureDestroy);
     CallbackTarget = Root;

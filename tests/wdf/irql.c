@@ -55,7 +55,9 @@ static VOID NTAPI CreateInDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID A
     WDFOBJECT *Objects = Context;
     Objects[1] = FixtureObject('o', Objects[0]);
     Objects[2] = FixtureMemory('m', Objects[0], NonPagedPoolNx, 64);
-    WdfObjectDelete(Objects[1]);
+    if (Objects[1] != NULL) {
+        WdfObjectDelete(Objects[1]);
+    }
 }
 
 WDF_TEST(IrqlDpc, "wdf/irql/in-a-dpc", "contract 2.11: create, delete at <= DISPATCH_LEVEL")

@@ -91,7 +91,9 @@ WDF_TEST(StatusPoolsEmpty, "wdf/status/pools-run-dry",
     WDFMEMORY Memory;
     SIZE_T Taken = MmTotalCommitLimit - MmTotalCommittedPages;
     NTSTATUS Status;
-    REQUIRE(Parent != NULL && MiChargeCommit(Taken));
+    REQUIRE(Parent != NULL);
+    TestStay(); /* until memory is back */
+    REQUIRE(MiChargeCommit(Taken));
     FixtureAttributes(&Attributes, Parent);
     do {
         Status = WdfMemoryCreate(&Attributes, NonPagedPoolNx, 0, 1000, &Memory, NULL);
@@ -221,6 +223,7 @@ WDF_TEST(StatusDeletePending, "wdf/status/delete-pending",
     WDF_OBJECT_ATTRIBUTES Attributes;
     WDFOBJECT Parent = FixtureObject('p', NULL), Object = PRESET;
     REQUIRE(Parent != NULL);
+    TestStay(); /* with the reference */
     WdfObjectReference(Parent);
     WdfObjectDelete(Parent);
     FixtureExpect("cp");
