@@ -34,7 +34,7 @@ static BOOLEAN MiDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size)
 {
     MI_VA_KIND Kind = MiAddressKind(Address);
     if (Size == 0 || Kind == MiVaUser || Kind == MiVaNonCanonical || Kind == MiVaPagedPool ||
-        Kind == MiVaNonPagedPool || Kind == MiVaExecutablePool) {
+        Kind == MiVaNonPagedPool || Kind == MiVaExecutablePool || Kind == MiVaSpecialPool) {
         return FALSE;
     }
     const CHAR *What = MiKindName(Kind);

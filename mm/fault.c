@@ -11,7 +11,9 @@
  * pageable by nature: touching what is not there is 0xA at DISPATCH_LEVEL; below, it is a
  * STATUS_ACCESS_VIOLATION that whoever guards the touch may handle, and 0x50 if nobody does.
  *
- * Only those two are decided here; when the instruction or the address belongs to a driver image,
+ * In special pool it is 0xCC or 0xCD.
+ *
+ * Only those are decided here; when the instruction or the address belongs to a driver image,
  * the code is refined as the contract (3.7) says, just before the stop.
  *
  *   FAULT-1  A demand-zero page reads as zero at its first touch, whoever else touches it then.
@@ -92,6 +94,27 @@ static DECLSPEC_NORETURN VOID MiStopOnNothing(PMI_FAULT Fault, ULONG_PTR Reason)
                Rip, Reason, Fault->Frame);
 }
 
+/*
+ * A page of special pool that is not there: beside a block 0xCD, where one was freed 0xCC, at any
+ * IRQL; 0xD6 and 0xD5 for a driver's instruction. (address, 1 for a write, instruction, 0)
+ */
+static VOID MiStopInSpecialPool(PMI_FAULT Fault)
+{
+    MI_SPECIAL_PLACE Place;
+    ULONG_PTR Rip = Fault->Frame->Rip;
+    BOOLEAN Write = (Fault->ErrorCode & PF_WRITE) != 0, Driver = MiIsInImage(Rip, FALSE);
+    if (!MiFindSpecial(Fault->Address, &Place)) {
+        return;
+    }
+    ULONG Code =
+        Driver ? DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL : PAGE_FAULT_IN_FREED_SPECIAL_POOL;
+    if (Place.Guard && Place.Record->State != MiSpecialFreed) {
+        Code = Driver ? DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION
+                      : PAGE_FAULT_BEYOND_END_OF_ALLOCATION;
+    }
+    KiBugCheck(Code, (ULONG_PTR)Fault->Address, Write, Rip, 0, Fault->Frame);
+}
+
 /* ---- resolving ------------------------------------------------------------------------------- */
 
 /* The entry is valid: a violation of its rights, or over by now. */
@@ -154,6 +177,9 @@ static NTSTATUS MiResolve(PMI_FAULT Fault)
             MiStopAtRaisedIrql(Fault);
         }
         return STATUS_ACCESS_VIOLATION;
+    }
+    if (Kind == MiVaSpecialPool) {
+        MiStopInSpecialPool(Fault);
     }
     if (!MiIsPromise(&Fault->Walk)) {
         MiStopOnNothing(Fault, Fault->Walk.Level > 1 ? NOT_PRESENT_PAGE_TABLE : FREED_PTE);

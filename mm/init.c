@@ -56,6 +56,7 @@ INIT VOID MmInitialize(PBOOT_INFORMATION BootInformation)
     MiMapSharedData();
     MiBuildPfnDatabase(BootInformation);
     MiInitializeRegions();
+    MiInitializeSpecialPool();
     PFN_NUMBER Available = MiAvailablePages();
     if (Available <= MI_COMMIT_RESERVE) {
         KeBugCheckEx(INSTALL_MORE_MEMORY, MmNumberOfPhysicalPages, MmLowestPhysicalPage,

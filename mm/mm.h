@@ -21,6 +21,7 @@
 #define MI_PAGED_POOL         0xFFFFF98000000000ULL
 #define MI_PFN_DATABASE       0xFFFFFA0000000000ULL
 #define MI_REGION_MAPS        0xFFFFFA4000000000ULL /* bitmaps of the regions */
+#define MI_SPECIAL_RECORDS    0xFFFFFA6000000000ULL /* of special pool's blocks */
 #define MI_NONPAGED_POOL      0xFFFFFA8000000000ULL
 #define MI_EXECUTABLE_POOL    0xFFFFFB0000000000ULL
 #define MI_SPECIAL_POOL       0xFFFFFB8000000000ULL
@@ -45,7 +46,7 @@ typedef enum _MI_VA_KIND {
     MiVaSystemPtes,
     MiVaKernelStack,
     MiVaPagedPool,
-    MiVaPfnDatabase, /* and the bitmaps of the regions behind it */
+    MiVaPfnDatabase, /* and the bitmaps and records behind it */
     MiVaNonPagedPool,
     MiVaExecutablePool,
     MiVaSpecialPool,
@@ -516,6 +517,78 @@ SIZE_T MiQueryRegion(PMI_REGION Region, PVOID Va);
 BOOLEAN MiFindInRegion(PMI_REGION Region, PVOID Va, PSIZE_T Offset);
 /* Gives back a whole reservation of Pages pages whose PTEs are zero again. */
 VOID MiReleaseRegion(PMI_REGION Region, PVOID Va, SIZE_T Pages);
+
+/* ---- special pool's pages (special.c), for mm/pool ------------------------------------------- */
+
+/* A quarter of the slot for each pool, in the order of their regions; the last is not used. */
+#define MI_SPECIAL_PART      (MI_SLOT_BYTES / 4)
+#define MI_SPECIAL_PARTS     (MiRegionPagedPool + 1)
+#define MI_SPECIAL_RESERVE   0x100 /* pages that special pool leaves to everybody else */
+#define MI_SPECIAL_NO_RECORD MAXULONG
+
+typedef enum _MI_SPECIAL_STATE {
+    MiSpecialBusy, /* between the others */
+    MiSpecialLive,
+    MiSpecialFreed,
+} MI_SPECIAL_STATE;
+
+/* What is known of the block of one page, and after its free of the last one there. */
+typedef struct _MI_SPECIAL_RECORD {
+    PUCHAR Block; /* where the caller's bytes begin */
+    PVOID Caller; /* who asked for it */
+    PVOID FreedBy;
+    ULONG Tag;
+    ULONG Next;       /* record of the page that is free next */
+    USHORT Bytes;     /* as asked for */
+    UCHAR Pattern;    /* of the bytes around the block */
+    BOOLEAN Underrun; /* the block is at the start of its page, not at the end */
+    UCHAR State;      /* MI_SPECIAL_STATE */
+} MI_SPECIAL_RECORD, *PMI_SPECIAL_RECORD;
+_Static_assert(sizeof(MI_SPECIAL_RECORD) == 40, "102 records a page");
+
+/* One part of special pool. */
+typedef struct _MI_SPECIAL_POOL_PART {
+    KSPIN_LOCK Lock;
+    ULONG Records;   /* pages that were given out at least once */
+    ULONG Limit;     /* so many at most; as many as the machine has pages, or as a test says */
+    ULONG FirstFree; /* the page that has been free for longest, MI_SPECIAL_NO_RECORD without one */
+    ULONG LastFree;
+    ULONG Live, Peak;
+} MI_SPECIAL_POOL_PART, *PMI_SPECIAL_POOL_PART;
+
+extern MI_SPECIAL_POOL_PART MiSpecialParts[MI_SPECIAL_PARTS];
+
+VOID MiInitializeSpecialPool(VOID);
+/*
+ * A page between two that are never mapped, with undefined contents, of the part that goes with
+ * Pool; its record is busy, with Block at the page's start. NULL when pages or address space run
+ * short. <= DISPATCH_LEVEL.
+ */
+PMI_SPECIAL_RECORD MiAllocateSpecialPage(MI_REGION_ID Pool);
+/*
+ * Unmaps the page of a record that is busy, for good: its address comes back only when all that
+ * were freed before it have, and when every address of the part has been used. <= DISPATCH_LEVEL.
+ */
+VOID MiFreeSpecialPage(PMI_SPECIAL_RECORD Record);
+/* Changes a record's state; FALSE when it was not From: of two frees that race one is second. */
+BOOLEAN MiChangeSpecial(PMI_SPECIAL_RECORD Record, MI_SPECIAL_STATE From, MI_SPECIAL_STATE To);
+
+/* What lies at an address of special pool. Any IRQL, takes no lock. */
+typedef struct _MI_SPECIAL_PLACE {
+    MI_REGION_ID Pool;
+    PMI_SPECIAL_RECORD Record; /* of the page, or of the nearest block beside a guard page */
+    BOOLEAN Guard;             /* the page is one that is never mapped */
+} MI_SPECIAL_PLACE, *PMI_SPECIAL_PLACE;
+/*
+ * FALSE for addresses where no page has been given out. A guard page belongs to the live block in
+ * front of it, or else behind it, or else to one that was freed.
+ */
+BOOLEAN MiFindSpecial(PVOID Address, PMI_SPECIAL_PLACE Place);
+/* Whether the page may be writable and executable: the executable pool's part (WX-1). */
+static inline BOOLEAN MiIsSpecialExecutable(ULONG_PTR Va)
+{
+    return (Va - MI_SPECIAL_POOL) / MI_SPECIAL_PART == MiRegionExecutablePool;
+}
 
 /* ---- kernel stacks (stack.c) ----------------------------------------------------------------- */
 

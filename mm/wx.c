@@ -2,7 +2,8 @@
  * wx.c - walks all page tables and says whether W^X holds: no page writable and executable, and no
  * writable alias of the kernel's text. Boot asserts it once everything is mapped; tests walk again.
  *
- *   WX-1  The only pages that are both writable and executable are in the executable pool's region.
+ *   WX-1  The only pages that are both writable and executable are in the executable pool's region
+ *         and in its part of special pool.
  *   WX-2  A page of kernel text has no writable mapping.
  */
 #include "mm/mm.h"
@@ -17,7 +18,8 @@ static MI_WX_PROBLEM MiJudgeLeaf(const MI_WX_SCAN *Scan, ULONG_PTR Va, MMPTE Val
 {
     ULONG64 Mask = MiEntryBytes(Level) - 1;
     ULONG64 Physical = ((ULONG64)Value.Hard.PageFrameNumber << PAGE_SHIFT) & ~Mask;
-    if (!NoExecute && MiAddressKind((PVOID)Va) != MiVaExecutablePool) {
+    if (!NoExecute && MiAddressKind((PVOID)Va) != MiVaExecutablePool &&
+        !MiIsSpecialExecutable(Va)) {
         return MiWxWritableExecutable;
     }
     if (Physical < Scan->TextEnd && Physical + Mask >= Scan->TextFirst) {

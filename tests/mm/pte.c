@@ -204,7 +204,7 @@ TEST(PteWalk, "mm/pte/walk-agrees-with-the-tables-in-memory", "")
                        (PVOID)0x00007FFFFFFFFFFF,
                        (PVOID)MI_SYSTEM_RANGE_START,
                        (PVOID)(MI_PAGED_POOL + MI_SLOT_BYTES / 2),
-                       (PVOID)MI_SPECIAL_POOL,
+                       (PVOID)(MI_SPECIAL_POOL + MI_SPECIAL_PARTS * MI_SPECIAL_PART),
                        (PVOID)(MI_DIRECT_MAP + 0xFEE00000)};
     for (ULONG i = 0; i < ARRAYSIZE(Mapped); i++) {
         CHECK_NE(TranslateByHand((ULONG64)Mapped[i]), 0);
@@ -222,7 +222,7 @@ TEST(PteWalkLevels, "mm/pte/walk-stops-where-the-path-ends", "")
     MI_WALK Walk;
     MiWalkTables((PVOID)MI_SYSTEM_RANGE_START, &Walk);
     CHECK_EQ(Walk.Level, 4);
-    MiWalkTables((PVOID)MI_SPECIAL_POOL, &Walk);
+    MiWalkTables((PVOID)(MI_SPECIAL_POOL + MI_SPECIAL_PARTS * MI_SPECIAL_PART), &Walk);
     CHECK_EQ(Walk.Level, 3);
     MiWalkTables((PVOID)MiWalkTables, &Walk);
     CHECK_EQ(Walk.Level, 1);
