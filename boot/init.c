@@ -16,7 +16,7 @@
 #include "kernel/rtl/rtl.h"
 #include "kernel/rtl/section.h"
 #include "mm/mm.h"
-#include "mm/pool/pool.h"
+#include "mm/pool/verify.h"
 #include "mm/pressure.h"
 #include "monitor/monitor.h"
 #include "tests/test.h"
@@ -72,6 +72,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     ExpProvideTables();
     ExpReadPoolWords();
     MiReadPressureWord();
+    ExpReadVerifierWord();
     KiStartIdleThread();
     HalpCalibrate();
     KiInitializeTime();

@@ -7,7 +7,7 @@
  * NULL, or raises when it says so. Nonpaged pool reads the IRQL on every call in checked mode, in
  * free mode only when pages are fetched.
  */
-#include "mm/pool/request.h"
+#include "mm/pool/verify.h"
 
 #define BAD_ALLOCATION_IRQL 0x08
 #define RESERVED_TAG        0x9C
@@ -84,10 +84,14 @@ PVOID ExpAllocate(const POOL_REQUEST *Request)
         KeBugCheckEx(BAD_POOL_CALLER, RESERVED_TAG, Request->PoolType, Request->Bytes,
                      (ULONG_PTR)Request->Caller);
     }
+    BOOLEAN Fails = ExpShouldFail(Request);
+    PVOID Block = Fails ? NULL : ExpTakeSpecial(Request);
+    if (Block != NULL) {
+        return Block;
+    }
     SIZE_T Limit = Request->CacheAligned ? CACHE_ALIGNED_LIMIT : POOL_SMALL_LIMIT;
     BOOLEAN Small = Request->Bytes <= Limit;
-    PVOID Block = NULL;
-    if (!ExpShouldFail(Request) && ExpLeavesEnough(Request)) {
+    if (!Fails && ExpLeavesEnough(Request)) {
         Block = Small ? ExpAllocateSmall(Request) : ExpAllocateBig(Request);
     }
     if (Block == NULL) {

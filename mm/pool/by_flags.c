@@ -3,7 +3,7 @@
  * extended parameters, and ExFreePool2. For drivers and the kernel. Contract 2.4.
  */
 #include "kernel/rtl/section.h"
-#include "mm/pool/request.h"
+#include "mm/pool/verify.h"
 
 #define FLAGS_OF_KIND  (POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE | POOL_FLAG_PAGED)
 /* Every flag of the lower half must be known and met; those of the upper half are wishes. */
@@ -43,6 +43,7 @@ static BOOLEAN ExpApplyParameter(PPOOL_REQUEST Request, PCPOOL_EXTENDED_PARAMETE
 {
     switch ((POOL_EXTENDED_PARAMETER_TYPE)Parameter->Type) {
     case PoolExtendedParameterPriority:
+        Request->Edge = ExpReadEdge(Parameter->Priority);
         return ExpReadPriority(Parameter->Priority, &Request->Level);
     case PoolExtendedParameterNumaNode: return ExpMeetsNode(Request, Parameter->PreferredNode);
     default: return FALSE;
@@ -54,12 +55,12 @@ static BOOLEAN ExpApplyParameters(PPOOL_REQUEST Request, PCPOOL_EXTENDED_PARAMET
                                   ULONG Count)
 {
     for (ULONG i = 0; i < Count; i++) {
-        POOL_LEVEL Before = Request->Level;
+        POOL_REQUEST Before = *Request;
         if (Parameters == NULL || Parameters[i].Reserved != 0) {
             return FALSE;
         }
         if (!ExpApplyParameter(Request, &Parameters[i])) {
-            Request->Level = Before;
+            *Request = Before;
             if (!Parameters[i].Optional) {
                 return FALSE;
             }
@@ -81,13 +82,18 @@ static PVOID ExpAllocateByFlags(POOL_FLAGS Flags, SIZE_T Bytes, ULONG Tag,
         .CacheAligned = (Flags & POOL_FLAG_CACHE_ALIGNED) != 0,
         .Zero = (Flags & POOL_FLAG_UNINITIALIZED) == 0,
         .Raise = (Flags & POOL_FLAG_RAISE_ON_FAILURE) != 0,
+        .Special = (Flags & POOL_FLAG_SPECIAL_POOL) != 0,
         .Caller = Caller,
     };
-    if (Request.Kind == PoolKindNone || Bytes == 0 || (Tag & ~PROTECTED_POOL) == 0 ||
-        !ExpApplyParameters(&Request, Parameters, Count)) {
+    if (Request.Kind == PoolKindNone) {
         return ExpRefuse(&Request, STATUS_INVALID_PARAMETER);
     }
     Request.PoolType = ExpPools[Request.Kind].PoolType;
+    ExpVerifyRequest(&Request);
+    if (Bytes == 0 || (Tag & ~PROTECTED_POOL) == 0 ||
+        !ExpApplyParameters(&Request, Parameters, Count)) {
+        return ExpRefuse(&Request, STATUS_INVALID_PARAMETER);
+    }
     return ExpAllocate(&Request);
 }
 

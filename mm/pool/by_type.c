@@ -6,7 +6,7 @@
  * there is no other one: so nothing is charged, and only the answer to failure differs.
  */
 #include "kernel/rtl/section.h"
-#include "mm/pool/request.h"
+#include "mm/pool/verify.h"
 
 #define MUST_SUCCEED_REQUEST 0x9A
 
@@ -17,7 +17,7 @@
 #define TYPE_SESSION       32
 
 static PVOID ExpAllocateByType(POOL_TYPE PoolType, SIZE_T Bytes, ULONG Tag, POOL_LEVEL Level,
-                               PVOID Caller)
+                               POOL_EDGE Edge, PVOID Caller)
 {
     POOL_REQUEST Request = {
         .Kind = PoolType & TYPE_PAGED           ? PoolKindPaged
@@ -30,8 +30,10 @@ static PVOID ExpAllocateByType(POOL_TYPE PoolType, SIZE_T Bytes, ULONG Tag, POOL
         .CacheAligned = (PoolType & TYPE_CACHE_ALIGNED) != 0,
         .Zero = (PoolType & POOL_ZERO_ALLOCATION) != 0,
         .Raise = (PoolType & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0,
+        .Edge = Edge,
         .Caller = Caller,
     };
+    ExpVerifyRequest(&Request);
     if (PoolType & TYPE_MUST_SUCCEED) {
         KeBugCheckEx(BAD_POOL_CALLER, MUST_SUCCEED_REQUEST, PoolType, Bytes, Tag);
     }
@@ -43,7 +45,7 @@ static PVOID ExpAllocateByType(POOL_TYPE PoolType, SIZE_T Bytes, ULONG Tag, POOL
 
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
-    return ExpAllocateByType(PoolType, NumberOfBytes, Tag, PoolLevelHigh,
+    return ExpAllocateByType(PoolType, NumberOfBytes, Tag, PoolLevelHigh, PoolEdgeDefault,
                              __builtin_return_address(0));
 }
 EXPORT(ExAllocatePoolWithTag);
@@ -53,13 +55,14 @@ PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfByt
 {
     POOL_LEVEL Level;
     ExpReadPriority(Priority, &Level); /* a value that is none is normal */
-    return ExpAllocateByType(PoolType, NumberOfBytes, Tag, Level, __builtin_return_address(0));
+    return ExpAllocateByType(PoolType, NumberOfBytes, Tag, Level, ExpReadEdge(Priority),
+                             __builtin_return_address(0));
 }
 EXPORT(ExAllocatePoolWithTagPriority);
 
 PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 {
-    return ExpAllocateByType(PoolType, NumberOfBytes, POOL_TAG_NONE, PoolLevelHigh,
+    return ExpAllocateByType(PoolType, NumberOfBytes, POOL_TAG_NONE, PoolLevelHigh, PoolEdgeDefault,
                              __builtin_return_address(0));
 }
 EXPORT(ExAllocatePool);
@@ -75,13 +78,13 @@ static POOL_TYPE ExpQuotaType(POOL_TYPE PoolType)
 PVOID NTAPI ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     return ExpAllocateByType(ExpQuotaType(PoolType), NumberOfBytes, Tag, PoolLevelHigh,
-                             __builtin_return_address(0));
+                             PoolEdgeDefault, __builtin_return_address(0));
 }
 EXPORT(ExAllocatePoolWithQuotaTag);
 
 PVOID NTAPI ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 {
     return ExpAllocateByType(ExpQuotaType(PoolType), NumberOfBytes, POOL_TAG_NONE, PoolLevelHigh,
-                             __builtin_return_address(0));
+                             PoolEdgeDefault, __builtin_return_address(0));
 }
 EXPORT(ExAllocatePoolWithQuota);

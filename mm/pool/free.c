@@ -9,6 +9,7 @@
  */
 #include "mm/pool/pool.h"
 #include "kernel/rtl/section.h"
+#include "mm/pool/verify.h"
 
 #define BAD_FREE_IRQL 0x09
 #define WRONG_TAG     0x0A
@@ -95,6 +96,9 @@ static VOID ExpFreeBig(PPOOL_DESCRIPTOR Pool, PVOID Base, ULONG Tag)
 
 VOID NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag)
 {
+    if (ExpFreeIfSpecial(P, Tag, __builtin_return_address(0))) {
+        return;
+    }
     PPOOL_DESCRIPTOR Pool = &ExpPools[ExpCheckPointer(P)];
     if (BYTE_OFFSET(P) == 0) {
         ExpFreeBig(Pool, P, Tag);
@@ -112,8 +116,12 @@ EXPORT(ExFreePool);
 
 SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged)
 {
-    PPOOL_DESCRIPTOR Pool = &ExpPools[ExpCheckPointer(PoolBlock)];
+    SIZE_T Bytes;
     *QuotaCharged = FALSE; /* no routine charges quota yet */
+    if (ExpQueryIfSpecial(PoolBlock, &Bytes)) {
+        return Bytes;
+    }
+    PPOOL_DESCRIPTOR Pool = &ExpPools[ExpCheckPointer(PoolBlock)];
     if (BYTE_OFFSET(PoolBlock) == 0) {
         POOL_BIG_BLOCK Block;
         SIZE_T Pages =
@@ -124,7 +132,7 @@ SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged)
     PPOOL_HEADER Header = ExpHeaderOf(PoolBlock);
     ULONG64 State = ExpLockPool(Pool);
     ExpCheckBlockInUse(Pool, Header);
-    SIZE_T Bytes = (Header->BlockSize - 1) * POOL_GRANULE;
+    Bytes = (Header->BlockSize - 1) * POOL_GRANULE;
     ExpUnlockPool(Pool, State);
     return Bytes;
 }

@@ -12,9 +12,13 @@
  *           block that shares a page counts as one page.
  *   PRIO-2  A refusal looks like want of memory: NULL, or an exception for who asked for one.
  *   PRIO-3  Each request that fails for want of memory is counted under its level and its tag.
- *   PRIO-4  The special-pool variants of a priority are that priority (contract 2.5).
+ *   PRIO-4  The special-pool variants of a priority are that priority (contract 2.5). Where special
+ *           pool serves the request anyway, they choose the edge.
  */
 #include "mm/pool/request.h"
+
+#define EDGE_IS_GIVEN 8
+#define EDGE_UNDERRUN 1
 
 #define LOW_SHARE    8 /* of a pool's pages one is left over in so many */
 #define NORMAL_SHARE 32
@@ -37,15 +41,23 @@ SIZE_T ExpQueryShare(POOL_LEVEL Level)
 
 BOOLEAN ExpReadPriority(EX_POOL_PRIORITY Priority, POOL_LEVEL *Level)
 {
-    const ULONG Edge = 8, Underrun = 1;
     ULONG Value = (ULONG)Priority;
     ULONG Rest = Value & ~(ULONG)(NormalPoolPriority | HighPoolPriority);
     *Level = PoolLevelNormal; /* also for what is none */
-    if ((Rest != 0 && Rest != Edge && Rest != (Edge | Underrun)) || Value > 41) {
+    if ((Rest != 0 && Rest != EDGE_IS_GIVEN && Rest != (EDGE_IS_GIVEN | EDGE_UNDERRUN)) ||
+        Value > 41) {
         return FALSE;
     }
     *Level = (POOL_LEVEL)(Value / NormalPoolPriority);
     return TRUE;
+}
+
+POOL_EDGE ExpReadEdge(EX_POOL_PRIORITY Priority)
+{
+    if (!((ULONG)Priority & EDGE_IS_GIVEN)) {
+        return PoolEdgeDefault;
+    }
+    return (ULONG)Priority & EDGE_UNDERRUN ? PoolEdgeUnderrun : PoolEdgeOverrun;
 }
 
 /* PRIO-1. */

@@ -6,6 +6,13 @@
 
 #include "mm/pool/pool.h"
 
+/* Where in its page special pool puts a block. */
+typedef enum _POOL_EDGE {
+    PoolEdgeDefault, /* as the verifier's words say */
+    PoolEdgeOverrun, /* at the end */
+    PoolEdgeUnderrun,
+} POOL_EDGE;
+
 typedef struct _POOL_REQUEST {
     POOL_KIND Kind;
     POOL_TYPE PoolType; /* as bug checks show it */
@@ -15,6 +22,8 @@ typedef struct _POOL_REQUEST {
     BOOLEAN CacheAligned;
     BOOLEAN Zero;
     BOOLEAN Raise;
+    BOOLEAN Special; /* special pool is asked for, whatever the verifier's words say */
+    POOL_EDGE Edge;
     PVOID Caller;
 } POOL_REQUEST, *PPOOL_REQUEST;
 
@@ -29,6 +38,8 @@ PVOID ExpAllocate(const POOL_REQUEST *Request);
 
 /* The level of a priority; FALSE, and normal, for a value that is none. */
 BOOLEAN ExpReadPriority(EX_POOL_PRIORITY Priority, POOL_LEVEL *Level);
+/* The edge that a priority chooses. */
+POOL_EDGE ExpReadEdge(EX_POOL_PRIORITY Priority);
 /* Whether enough is left for others behind the request (PRIO-1). */
 BOOLEAN ExpLeavesEnough(const POOL_REQUEST *Request);
 /* Counts a request that failed for want of memory (PRIO-3). */
