@@ -74,6 +74,10 @@ const CHAR *MiKindName(MI_VA_KIND Kind);
  */
 PVOID MiAllocatePoolPages(POOL_TYPE PoolType, SIZE_T Pages);
 /*
+ * The same with nonpaged pool's pages of a chosen node (MiAllocatePageOf), or MI_ANY_NODE.
+ */
+PVOID MiAllocatePoolPagesOf(POOL_TYPE PoolType, SIZE_T Pages, ULONG Node);
+/*
  * Gives an allocation back and returns its pages. Any address that is not the first byte of one is
  * bug check 0xC2, by subcode (contract 4.3): 0x40 user address (address, start of system space, 0);
  * 0x42 system address outside the pools (address, 0, 0), 0x46 NULL; nonpaged: 0x41 nothing is
@@ -245,10 +249,11 @@ BOOLEAN MiCreatePageTables(PVOID Va, SIZE_T Pages);
  */
 VOID MiMapPage(PMMPTE Pte, PFN_NUMBER Pfn, ULONG Protection);
 /*
- * Backs Pages reserved pages from Va on with memory of undefined contents; FALSE (and nothing
- * backed) when it runs out. The caller has charged commit.
+ * Backs Pages reserved pages from Va on with memory of undefined contents, of a chosen
+ * node (MiAllocatePageOf) or MI_ANY_NODE; FALSE (and nothing backed) when it runs out. The caller
+ * has charged commit.
  */
-BOOLEAN MiBackPages(PVOID Va, SIZE_T Pages, ULONG Protection);
+BOOLEAN MiBackPages(PVOID Va, SIZE_T Pages, ULONG Protection, ULONG Node);
 /*
  * Unmaps Pages pages from Va on, whatever state their PTEs are in, and frees the pages behind them;
  * all PTEs are zero then and no processor remembers them. Returns how many pages were freed.
@@ -374,7 +379,7 @@ typedef struct _MI_NODE {
 _Static_assert(sizeof(MI_NODE) == 256, "found by a shift");
 
 #define MI_MAX_NODES HAL_MAX_NODES
-#define MI_ANY_NODE  MAXULONG
+#define MI_ANY_NODE  MAXULONG /* the processor's, or the nearest that has some */
 
 /* What is known of a node beside its lists; only the last changes behind start-up. */
 typedef struct _MI_NODE_PLACE {
@@ -421,6 +426,11 @@ typedef enum _MI_PAGE_CONTENTS { MiPageAny, MiPageZeroed } MI_PAGE_CONTENTS;
  * commit first (MiChargeCommit). <= DISPATCH_LEVEL.
  */
 PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents);
+/*
+ * The same of a node that the caller chooses: of that only, or with MM_ANY_NODE_OK of those nearest
+ * to it as well.
+ */
+PFN_NUMBER MiAllocatePageOf(ULONG Node, MI_PAGE_CONTENTS Contents);
 /*
  * Gives back a page that nothing maps. Bug check 0x4E: 2 (page, highest page, 0) no page of ours;
  * 0x99 (page, state, 0) it is not allocated, or still mapped (state 6); 0x9A (page, state,

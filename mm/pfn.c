@@ -201,6 +201,13 @@ PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents)
     return Pfn != MI_NO_PAGE ? Pfn : MiBorrowPage(Home, Contents);
 }
 
+PFN_NUMBER MiAllocatePageOf(ULONG Node, MI_PAGE_CONTENTS Contents)
+{
+    ULONG Home = Node & ~MM_ANY_NODE_OK;
+    PFN_NUMBER Pfn = MiAllocateOf(&MiNodes[Home], Contents);
+    return Pfn == MI_NO_PAGE && Home != Node ? MiBorrowPage(Home, Contents) : Pfn;
+}
+
 static VOID MiCheckFreeable(PFN_NUMBER Pfn, PMMPFN Entry)
 {
     if (Entry->PageLocation != ActiveAndValid || Entry->u2.ShareCount != 0) {

@@ -31,7 +31,7 @@ static MI_REGION_ID MiPoolRegion(POOL_TYPE PoolType)
     return PoolType & POOL_TYPE_NX ? MiRegionNonPagedPool : MiRegionExecutablePool;
 }
 
-PVOID MiAllocatePoolPages(POOL_TYPE PoolType, SIZE_T Pages)
+FORCEINLINE PVOID MiTakePoolPages(POOL_TYPE PoolType, SIZE_T Pages, ULONG Node)
 {
     MI_REGION_ID Id = MiPoolRegion(PoolType);
     if (!MiChargeCommit(Pages)) {
@@ -45,12 +45,23 @@ PVOID MiAllocatePoolPages(POOL_TYPE PoolType, SIZE_T Pages)
     if (Id == MiRegionPagedPool) {
         MiPromisePages(Va, Pages);
     } else if (!MiBackPages(Va, Pages,
-                            Id == MiRegionNonPagedPool ? MM_READWRITE : MM_EXECUTE_READWRITE)) {
+                            Id == MiRegionNonPagedPool ? MM_READWRITE : MM_EXECUTE_READWRITE,
+                            Node)) {
         MiReleaseRegion(&MiRegions[Id], Va, Pages);
         MiReturnCommit(Pages);
         return NULL;
     }
     return Va;
+}
+
+PVOID MiAllocatePoolPages(POOL_TYPE PoolType, SIZE_T Pages)
+{
+    return MiTakePoolPages(PoolType, Pages, MI_ANY_NODE);
+}
+
+PVOID MiAllocatePoolPagesOf(POOL_TYPE PoolType, SIZE_T Pages, ULONG Node)
+{
+    return MiTakePoolPages(PoolType, Pages, Node);
 }
 
 /* The pool's region that Va lies in, NULL when it lies in none. */

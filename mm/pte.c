@@ -149,11 +149,12 @@ VOID MiMapPage(PMMPTE Pte, PFN_NUMBER Pfn, ULONG Protection)
     MiWritePte(Pte, MiMakeValidPte(Pfn, Protection));
 }
 
-BOOLEAN MiBackPages(PVOID Va, SIZE_T Pages, ULONG Protection)
+BOOLEAN MiBackPages(PVOID Va, SIZE_T Pages, ULONG Protection, ULONG Node)
 {
     PMMPTE Pte = MiGetPteAddress(Va);
     for (SIZE_T i = 0; i < Pages; i++) {
-        PFN_NUMBER Pfn = MiAllocatePage(MiPageAny);
+        PFN_NUMBER Pfn =
+            Node == MI_ANY_NODE ? MiAllocatePage(MiPageAny) : MiAllocatePageOf(Node, MiPageAny);
         if (Pfn == MI_NO_PAGE) {
             MiUnmapAndFreePages(Va, i);
             return FALSE;

@@ -19,7 +19,7 @@ PVOID MiAllocateKernelStack(VOID)
         MiReturnCommit(KERNEL_STACK_PAGES);
         return NULL;
     }
-    if (!MiBackPages(Guard + PAGE_SIZE, KERNEL_STACK_PAGES, MM_READWRITE)) {
+    if (!MiBackPages(Guard + PAGE_SIZE, KERNEL_STACK_PAGES, MM_READWRITE, MI_ANY_NODE)) {
         MiReleaseRegion(&MiRegions[MiRegionKernelStacks], Guard, STACK_REGION_PAGES);
         MiReturnCommit(KERNEL_STACK_PAGES);
         return NULL;

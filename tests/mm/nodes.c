@@ -46,6 +46,16 @@ static VOID OnEachProcessor(PKSTART_ROUTINE Routine)
     }
 }
 
+/* The same on one processor of each node that has some. */
+static VOID OnEachNode(PKSTART_ROUTINE Routine)
+{
+    for (ULONG i = 0; i < KeNumberProcessors; i++) {
+        if (i == 0 || KiProcessorBlock[i]->Node != KiProcessorBlock[i - 1]->Node) {
+            TestJoinThread(TestStartOn(i, Routine, NULL));
+        }
+    }
+}
+
 /* ---- whose ----------------------------------------------------------------------------------- */
 
 static ULONG NodeByTable(PFN_NUMBER Pfn)
@@ -145,7 +155,7 @@ static VOID NTAPI TakeEverything(PVOID Context)
 TEST(NodesNearest, "mm/nodes/without-own-pages-the-nearest-node-gives", "NODE-2, NODE-3")
 {
     NEED_NODES;
-    OnEachProcessor(TakeEverything);
+    OnEachNode(TakeEverything);
 }
 
 static VOID NTAPI TakeRun(PVOID Context)
@@ -201,6 +211,37 @@ static VOID NTAPI ZeroOne(PVOID Context)
 TEST(NodesZeroing, "mm/nodes/zeroing-begins-with-the-own-node", "NODE-2")
 {
     OnEachProcessor(ZeroOne);
+}
+
+/* Pages of a chosen node, from wherever it is asked for; when it has none left, none at all. */
+TEST(NodesChosen, "mm/nodes/pool-pages-of-a-chosen-node", "NODE-2")
+{
+    PFN_NUMBER Chain = MI_NO_PAGE, Pfn;
+    for (ULONG Node = 0; Node < MiNodeCount; Node++) {
+        PCHAR Va = MiAllocatePoolPagesOf(NonPagedPoolNx, 3, Node);
+        CHECK_EQ(Va != NULL, MiNodes[Node].AvailablePages != 0);
+        for (ULONG i = 0; Va != NULL && i < 3; i++) {
+            PMMPTE Pte = MiGetPteAddress(Va + i * PAGE_SIZE);
+            CHECK_EQ(NodeOfPage(MiReadPte(Pte).Hard.PageFrameNumber), Node);
+        }
+        if (Va != NULL) {
+            MiFreePoolPages(Va);
+        }
+        while ((Pfn = MiAllocatePageOf(Node, MiPageAny)) != MI_NO_PAGE) {
+            TestChainPage(&Chain, Pfn);
+        }
+        CHECK_EQ(MiNodes[Node].AvailablePages, 0);
+        CHECK_EQ(MiAllocatePoolPagesOf(NonPagedPoolNx, 1, Node), NULL);
+        ULONG Nearest = NearestWithPages(Node);
+        Pfn = MiAllocatePageOf(Node | MM_ANY_NODE_OK, MiPageZeroed);
+        CHECK_EQ(Pfn != MI_NO_PAGE, Nearest != MI_ANY_NODE);
+        if (Pfn != MI_NO_PAGE) {
+            CHECK_EQ(NodeOfPage(Pfn), Nearest);
+            TestChainPage(&Chain, Pfn);
+        }
+        TestFreeChain(Chain);
+        Chain = MI_NO_PAGE;
+    }
 }
 
 /* ---- where to -------------------------------------------------------------------------------- */
