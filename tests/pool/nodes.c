@@ -78,6 +78,8 @@ TEST(PoolNodesNearest, "pool/nodes/else-the-nearest-that-has-some", APP_47)
         SKIP("there is one node");
     }
     for (ULONG i = 0; i < KeNumberProcessors; i++) {
-        TestJoinThread(TestStartOn(i, AllocateWithoutLocal, NULL));
+        if (i == 0 || KiProcessorBlock[i]->Node != KiProcessorBlock[i - 1]->Node) {
+            TestJoinThread(TestStartOn(i, AllocateWithoutLocal, NULL));
+        }
     }
 }
