@@ -18,8 +18,10 @@
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/interrupt.h"
+#include "kernel/ke/restart.h"
 
 #define VECTOR_DIVIDE             0
+#define VECTOR_DEBUG              1
 #define VECTOR_NMI                2
 #define VECTOR_BREAKPOINT         3
 #define VECTOR_DOUBLE_FAULT       8
@@ -68,7 +70,7 @@ static NTSTATUS KiExceptionCode(ULONG64 Vector)
 {
     switch (Vector) {
     case VECTOR_DIVIDE: return STATUS_INTEGER_DIVIDE_BY_ZERO;
-    case 1: return STATUS_SINGLE_STEP;
+    case VECTOR_DEBUG: return STATUS_SINGLE_STEP;
     case VECTOR_BREAKPOINT: return STATUS_BREAKPOINT;
     case 4: return STATUS_INTEGER_OVERFLOW;
     case 5: return STATUS_ARRAY_BOUNDS_EXCEEDED;
@@ -97,7 +99,7 @@ static VOID KiDispatchPageFault(PKTRAP_FRAME Frame)
 {
     PVOID Address = (PVOID)Frame->FaultAddress;
     NTSTATUS Status = STATUS_ACCESS_VIOLATION;
-    if (KiResumeSListPop(Frame)) {
+    if (KiResumeSListPop(Frame) || (KiIsRestartable(Frame->Rip) && KiResumeFault(Frame))) {
         return;
     }
     KiEnableAsBefore(Frame);
@@ -119,6 +121,9 @@ static VOID KiDispatchPageFault(PKTRAP_FRAME Frame)
         }
     }
     KiDisableInterrupts();
+    if (KiIsRestartable(Frame->Rip)) {
+        KiRestartSequence(Frame);
+    }
 }
 
 /* An exception of the processor's that is no page fault. */
@@ -169,6 +174,15 @@ VOID KiDispatchTrap(PKTRAP_FRAME Frame)
     if (Frame->Vector == VECTOR_MACHINE_CHECK) {
         KiBugCheck(MACHINE_CHECK_EXCEPTION, 0, 0, 0, 0, Frame);
     }
+    if (Frame->Vector == VECTOR_DEBUG && KiStepRoutine != NULL) {
+        if (KiStepRoutine(Frame)) {
+            KiRestartSequence(Frame);
+        }
+        return;
+    }
+    if (Frame->Vector == VECTOR_GENERAL_PROTECTION && KiResumeFault(Frame)) {
+        return;
+    }
     NTSTATUS Code = KiExceptionCode(Frame->Vector);
     if (Code == 0) {
         /* The rest is ours: for a double fault CR2 is what the processor could not push to. */
@@ -187,6 +201,9 @@ VOID KiDispatchInterrupt(PKTRAP_FRAME Frame)
 
     if (Prcb->IdleHalt) {
         KiLeaveHalt(Prcb);
+    }
+    if (KiIsRestartable(Frame->Rip)) {
+        KiRestartSequence(Frame);
     }
     Frame->PreviousIrql = KiReadIrql();
     if (Vector == SPURIOUS_VECTOR) {

@@ -1,0 +1,35 @@
+/*
+ * restart.c - the tables of restartable sequences, for trap.c; restart.h has the theory.
+ *
+ * The tables are short and searched only when RIP is in .text.restart, so they are searched from
+ * the beginning.
+ */
+#include "kernel/ke/restart.h"
+
+typedef struct _KI_FAULT {
+    ULONG64 At, Resume;
+} KI_FAULT;
+extern const KI_FAULT KiFaultTable[], KiFaultTableEnd[];
+
+KI_STEP_ROUTINE *KiStepRoutine;
+
+VOID KiRestartSequence(PKTRAP_FRAME Frame)
+{
+    for (const KI_RESTART *Entry = KiRestartTable; Entry < KiRestartTableEnd; Entry++) {
+        if (Frame->Rip - Entry->Begin < Entry->End - Entry->Begin) {
+            Frame->Rip = Entry->Begin;
+            return;
+        }
+    }
+}
+
+BOOLEAN KiResumeFault(PKTRAP_FRAME Frame)
+{
+    for (const KI_FAULT *Entry = KiFaultTable; Entry < KiFaultTableEnd; Entry++) {
+        if (Frame->Rip == Entry->At) {
+            Frame->Rip = Entry->Resume;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
