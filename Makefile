@@ -125,7 +125,7 @@ $(ELF): $(OBJECTS) $(BUILD)/full.ksyms.o linker.ld
 # The cores that also compile for Linux: each tests/host/X_test.c names its sources in its first lines.
 HOST_TESTS := $(patsubst tests/host/%.c,$(BUILD)/host/%,$(wildcard tests/host/*_test.c))
 HOST_CFLAGS := -std=gnu17 -g -O1 -fshort-wchar -mms-bitfields -fno-strict-aliasing \
-    -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wno-multichar -DTARN_HOST -Iinclude -I.
+    -no-pie -fno-pie -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wno-multichar -DTARN_HOST -Iinclude -I.
 HOST_HEADERS := $(wildcard $(addsuffix /*.h,include boot kernel/* mm mm/pool executive/* wdf tests tests/host))
 host_sources = $(wildcard $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/host/$(1).c))
 
@@ -134,7 +134,7 @@ host-tests: setup-test $(HOST_TESTS)
 .SECONDEXPANSION:
 $(BUILD)/host/%_test: tests/host/%_test.c $$(call host_sources,$$*_test) $(HOST_HEADERS) | setup-test
 	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<)gcc $(HOST_CFLAGS) -o $@ $(filter %.c,$^)
+	$(call say,HOSTCC,$<)gcc $(HOST_CFLAGS) -o $@ $(filter %.c %.S,$^)
 
 .SECONDARY:
 .DELETE_ON_ERROR:

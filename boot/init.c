@@ -16,6 +16,7 @@
 #include "kernel/rtl/rtl.h"
 #include "kernel/rtl/section.h"
 #include "mm/mm.h"
+#include "mm/pool/cache.h"
 #include "mm/pool/verify.h"
 #include "mm/pressure.h"
 #include "monitor/monitor.h"
@@ -69,6 +70,7 @@ static INIT VOID KiInitializeMachine(ULONG Road, ULONG64 LoaderData)
     MmInitialize(&KiBootInformation);
     KiRegisterAddressProbe(MiIsAddressValid);
     ExpInitializePools();
+    ExpInitializePlatform();
     ExpProvideTables();
     ExpReadPoolWords();
     MiReadPressureWord();

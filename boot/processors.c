@@ -13,6 +13,7 @@
 #include "kernel/rtl/rtl.h"
 #include "kernel/rtl/section.h"
 #include "mm/mm.h"
+#include "mm/pool/cache.h"
 
 BOOT_OPTION(Cpus, "cpus", "cpus=N  use no more than N processors");
 
@@ -101,6 +102,7 @@ static INIT BOOLEAN BlStartProcessor(ULONG ApicId, const BL_START *Start,
     }
     if (KiStartProcessor(Memory->Record, &Memory->Stacks, ApicId,
                          (ULONG)(Start->Page * PAGE_SIZE))) {
+        ExpJoinProcessor(KeNumberProcessors - 1);
         Memory->Record = NULL;
     } else {
         DbgPrint("processor with APIC id %lu does not answer; left out\n", ApicId);

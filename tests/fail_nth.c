@@ -7,7 +7,8 @@
  * that afterwards blocks, bytes, handles and commit are as they were. What a body that left early
  * had itself taken, the runner gives back, as the end of a process would: handles, and blocks under
  * tags that only the test's own code asked for. Blocks under a tag that the kernel asked for too
- * are leaks.
+ * are leaks. (What processors keep of freed blocks goes back to the pools before pages are
+ * counted.)
  *
  * Every pool allocation of the machine counts from the begin of the body to its end, whoever makes
  * it; the walk wants one processor, where the order of threads is known.
@@ -147,10 +148,11 @@ static SIZE_T FailKeptPages(VOID)
 
 static FAIL_STATE FailReadState(VOID)
 {
+    PoolDrain();
     FAIL_STATE State = {.Handles = ObpHandlesInUse,
                         .Committed = MmTotalCommittedPages - FailKeptPages()};
     POOL_TAG_USAGE Usage;
-    for (ULONG Slot = 0; Slot <= POOL_TAG_SLOTS; Slot++) {
+    for (ULONG Slot = 0; Slot <= POOL_SLOT_LAST; Slot++) {
         if (ExpReadTagSlot(Slot, &Usage)) {
             State.Blocks += Usage.NonPagedAllocs - Usage.NonPagedFrees;
             State.Blocks += Usage.PagedAllocs - Usage.PagedFrees;

@@ -32,6 +32,7 @@ static KI_RAISE_ROUTINE KiRaiseChecked, KiRaiseFree;
 static KI_LOWER_ROUTINE KiLowerChecked, KiLowerFree;
 
 BOOLEAN KiCheckedMode = TRUE;
+VOID (*KiModeRoutine)(VOID);
 
 /* Where irql.S jumps. */
 extern KI_RAISE_ROUTINE *KiRaiseRoutine;
@@ -44,6 +45,9 @@ VOID KiSetCheckedMode(BOOLEAN Checked)
     KiCheckedMode = Checked;
     KiRaiseRoutine = Checked ? KiRaiseChecked : KiRaiseFree;
     KiLowerRoutine = Checked ? KiLowerChecked : KiLowerFree;
+    if (KiModeRoutine != NULL) {
+        KiModeRoutine();
+    }
 }
 
 /*

@@ -12,6 +12,7 @@
 /* TRUE (the default): every routine checks its IRQL and ownership rules. mode=free clears it. */
 extern BOOLEAN KiCheckedMode; /* changed by KiSetCheckedMode only */
 VOID KiSetCheckedMode(BOOLEAN Checked);
+extern VOID (*KiModeRoutine)(VOID); /* called after a change, if there is one */
 
 /* ---- start-up words ------------------------------------------------------------------------ */
 
@@ -201,12 +202,17 @@ typedef struct _KTSS {
 _Static_assert(sizeof(KTSS) == 104, "Intel SDM volume 3, figure 8-11");
 
 /* All that a processor has of its own, but for its stacks. */
+#define KI_POOL_OFFSET 0x600   /* 1,536: behind the KPCR, with room for it to grow */
+#define KI_POOL_BYTES  0x1A000 /* 104 KiB; mm/pool/cache.h says for what */
 typedef struct _KI_PROCESSOR {
     KPCR Pcr;
+    UCHAR Reserved[KI_POOL_OFFSET - sizeof(KPCR)];
+    UCHAR Pool[KI_POOL_BYTES]; /* its caches and counters of the pools */
     KTHREAD IdleThread;
     ULONG64 Gdt[5];
     KTSS Tss;
 } DECLSPEC_ALIGN(64) KI_PROCESSOR, *PKI_PROCESSOR;
+_Static_assert(offsetof(KI_PROCESSOR, Pool) == KI_POOL_OFFSET, "mm/pool/cache_layout.h");
 
 /* Each is the address above its highest byte, over a guard page. */
 typedef struct _KI_PROCESSOR_STACKS {

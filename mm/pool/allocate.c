@@ -5,8 +5,10 @@
  * Each public routine (by_type.c, by_flags.c) turns its arguments into a POOL_REQUEST and answers
  * what its own family answers to bad ones (contract 2.4, 2.7, 2.11). A request that fails gives
  * NULL, or raises when it says so. Nonpaged pool reads the IRQL on every call in checked mode, in
- * free mode only when pages are fetched.
+ * free mode only when pages are fetched. What is common does not come here: cache.S.
  */
+#include "mm/pool/cache.h"
+#include "mm/pool/request.h"
 #include "mm/pool/verify.h"
 
 #define BAD_ALLOCATION_IRQL 0x08
@@ -31,17 +33,57 @@ static inline VOID ExpCheckIrql(const POOL_REQUEST *Request)
     }
 }
 
+/* What processors keep goes back before anybody is told that there is no memory (CACHE-5). */
+static BOOLEAN ExpDrainAll(VOID)
+{
+    BOOLEAN Any = FALSE;
+    for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {
+        if (Kind != PoolKindPaged || ExpReadIrql() <= APC_LEVEL) {
+            Any |= ExpDrainCaches((POOL_KIND)Kind);
+        }
+    }
+    return Any;
+}
+
 static PVOID ExpFetchPages(const POOL_REQUEST *Request, SIZE_T Pages)
 {
     ExpCheckIrql(Request);
-    return ExpAllocatePages(Request->Kind, Pages);
+    PVOID Base = ExpAllocatePages(Request->Kind, Pages);
+    ExpReviewSupply(Request->Kind);
+    return Base;
 }
 
-static PVOID ExpAllocateSmall(const POOL_REQUEST *Request)
+/* ---- small blocks ---------------------------------------------------------------------------- */
+
+VOID ExpFinishBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Tag, UCHAR PoolType)
 {
-    PPOOL_DESCRIPTOR Pool = &ExpPools[Request->Kind];
-    SIZE_T Bytes = Request->Bytes + (Request->Bytes == 0); /* no bytes cost as much as one */
-    ULONG Granules = (ULONG)((Bytes + POOL_GRANULE - 1) / POOL_GRANULE) + 1;
+    ULONG Slot = ExpSlotOf(Tag);
+    ExpCountAllocation(Slot, Pool->Kind, Header->BlockSize);
+    Header->PoolTag = Tag;
+    Header->PoolType = PoolType;
+    Slot |= Tag & PROTECTED_POOL ? POOL_SEAL_PROTECTED : 0;
+    Header->Seal = ExpMakeSeal(Pool, Header + 1, Slot);
+}
+
+PVOID NTAPI ExpFinishCached(PVOID Block, ULONG Tag)
+{
+    PPOOL_DESCRIPTOR Pool = &ExpPools[ExpKindOfAddress(Block)];
+    PPOOL_HEADER Header = ExpHeaderOf(Block);
+    if ((Tag & ~PROTECTED_POOL) == 0 || (Tag & ~PROTECTED_POOL) == POOL_TAG_BIG) {
+        Header->PoolType = Pool->BlockType;
+        if (!ExpKeepCached(Pool, Header)) {
+            ExpReturnBlock(Pool, Header);
+        }
+        return NULL;
+    }
+    ExpFinishBlock(Pool, Header, Tag, Pool->BlockType);
+    return Block;
+}
+
+/* A block out of the pool's lists, or out of a new page. */
+static PPOOL_HEADER ExpTakeFromPool(const POOL_REQUEST *Request, PPOOL_DESCRIPTOR Pool,
+                                    ULONG Granules)
+{
     ULONG64 State = ExpLockPool(Pool);
     PPOOL_HEADER Header = ExpTakeBlock(Pool, Granules, Request->CacheAligned);
     if (Header == NULL) {
@@ -53,25 +95,55 @@ static PVOID ExpAllocateSmall(const POOL_REQUEST *Request)
         State = ExpLockPool(Pool);
         Header = ExpTakeBlockOfNewPage(Pool, Page, Granules, Request->CacheAligned);
     }
-    Header->PoolTag = Request->Tag;
     ExpUnlockPool(Pool, State);
-    ExpCountAllocation(Request->Tag, Request->Kind, Granules * POOL_GRANULE);
+    return Header;
+}
+
+static PVOID ExpAllocateSmall(const POOL_REQUEST *Request)
+{
+    PPOOL_DESCRIPTOR Pool = &ExpPools[Request->Kind];
+    SIZE_T Bytes = Request->Bytes + (Request->Bytes == 0); /* no bytes cost as much as one */
+    SIZE_T Granules = (Bytes + POOL_GRANULE - 1) / POOL_GRANULE;
+    UCHAR PoolType = Pool->BlockType;
+    PPOOL_HEADER Header = NULL;
+    if (Request->CacheAligned) { /* these have no lists, but are welcome on those of their size */
+        PoolType |= POOL_BLOCK_CACHE_ALIGNED;
+        Granules += 1;
+    } else {
+        Granules = ExpBlockGranules[Granules];
+        Header = ExpTakeCached(Pool, (ULONG)Granules);
+    }
+    if (Header == NULL) {
+        Header = ExpTakeFromPool(Request, Pool, (ULONG)Granules);
+        if (Header == NULL && ExpDrainAll()) {
+            Header = ExpTakeFromPool(Request, Pool, (ULONG)Granules);
+        }
+        if (Header == NULL) {
+            return NULL;
+        }
+    }
+    ExpFinishBlock(Pool, Header, Request->Tag, PoolType);
     return Header + 1;
 }
+
+/* ---- whole pages ----------------------------------------------------------------------------- */
 
 static PVOID ExpAllocateBig(const POOL_REQUEST *Request)
 {
     SIZE_T Pages = BYTES_TO_PAGES(Request->Bytes);
     PVOID Base = ExpFetchPages(Request, Pages);
+    if (Base == NULL && ExpDrainAll()) {
+        Base = ExpFetchPages(Request, Pages);
+    }
     if (Base == NULL) {
         return NULL;
     }
-    ULONG Tag = Request->Tag;
-    if (!ExpTrackBigBlock(Base, Request->Kind, Pages, Tag)) {
+    ULONG Slot = ExpSlotOf(Request->Tag);
+    if (!ExpTrackBigBlock(Base, Request->Kind, Pages, Request->Tag)) {
         ExpCountUntracked(1);
-        Tag = POOL_TAG_BIG;
+        Slot = POOL_SLOT_BIG;
     }
-    ExpCountAllocation(Tag, Request->Kind, Pages << PAGE_SHIFT);
+    ExpCountAllocation(Slot, Request->Kind, Pages * POOL_PAGE_GRANULES);
     return Base;
 }
 

@@ -181,7 +181,7 @@ static inline PPOOL_HEADER ExpCarve(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Free, UL
     Block->PoolIndex = (UCHAR)Pool->Kind;
     Block->BlockSize = (UCHAR)Granules;
     Block->PoolType = Pool->BlockType;
-    Block->ProcessBilled = NULL;
+    Block->Seal = 0;
     return Block;
 }
 
@@ -296,15 +296,31 @@ static inline BOOLEAN ExpNeighboursAgree(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Hea
             (Previous->BlockSize == Header->PreviousSize && Previous->PoolIndex == Pool->Kind));
 }
 
-VOID ExpCheckBlockInUse(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
+BOOLEAN ExpIsBlockInUse(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
 {
     ULONG Begin = ExpGranuleOf(Header);
     ULONG End = Begin + Header->BlockSize;
-    if ((Header->PoolType & ~POOL_BLOCK_CACHE_ALIGNED) == Pool->BlockType &&
-        Header->PoolIndex == Pool->Kind && Header->BlockSize >= SMALLEST_LISTED &&
-        End <= POOL_PAGE_GRANULES && Header->PreviousSize <= Begin &&
-        (Header->PreviousSize == 0) == (Begin == 0) && ExpNeighboursAgree(Pool, Header, End)) {
-        return;
+    return (Header->PoolType & ~POOL_BLOCK_CACHE_ALIGNED) == Pool->BlockType &&
+           Header->PoolIndex == Pool->Kind && Header->BlockSize >= SMALLEST_LISTED &&
+           End <= POOL_PAGE_GRANULES && Header->PreviousSize <= Begin &&
+           (Header->PreviousSize == 0) == (Begin == 0) && ExpNeighboursAgree(Pool, Header, End);
+}
+
+VOID ExpCheckBlockInUse(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
+{
+    if (!ExpIsBlockInUse(Pool, Header)) {
+        ExpReportBadBlock(Pool, Header);
     }
-    ExpReportBadBlock(Pool, Header);
+}
+
+VOID ExpReturnBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
+{
+    ULONG64 State = ExpLockPool(Pool);
+    ExpCheckBlockInUse(Pool, Header);
+    PVOID Page = ExpPutBlock(Pool, Header);
+    ExpUnlockPool(Pool, State);
+    if (Page != NULL) {
+        ExpFreePages(Page);
+        ExpReviewSupply(Pool->Kind);
+    }
 }

@@ -97,7 +97,8 @@ static PVOID ExpAllocateByFlags(POOL_FLAGS Flags, SIZE_T Bytes, ULONG Tag,
     return ExpAllocate(&Request);
 }
 
-PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
+/* ExAllocatePool2 begins in cache.S; what is not ordinary comes here. */
+PVOID NTAPI ExpAllocate2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 {
     return ExpAllocateByFlags(Flags, NumberOfBytes, Tag, NULL, 0, __builtin_return_address(0));
 }

@@ -43,15 +43,16 @@ static PVOID ExpAllocateByType(POOL_TYPE PoolType, SIZE_T Bytes, ULONG Tag, POOL
     return ExpAllocate(&Request);
 }
 
-PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
+/* ExAllocatePoolWithTag and ...Priority begin in cache.S; what is not ordinary comes here. */
+PVOID NTAPI ExpAllocateWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
 {
     return ExpAllocateByType(PoolType, NumberOfBytes, Tag, PoolLevelHigh, PoolEdgeDefault,
                              __builtin_return_address(0));
 }
 EXPORT(ExAllocatePoolWithTag);
 
-PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
-                                          EX_POOL_PRIORITY Priority)
+PVOID NTAPI ExpAllocateWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
+                                       EX_POOL_PRIORITY Priority)
 {
     POOL_LEVEL Level;
     ExpReadPriority(Priority, &Level); /* a value that is none is normal */

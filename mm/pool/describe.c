@@ -24,7 +24,7 @@ static VOID ExpDescribeSmall(PPOOL_HEADER Header, POOL_KIND Kind, PVOID Address,
     _snprintf(Buffer, Size, "%s: block %p+0x%I64x, 0x%I64x bytes, tag %s, %s", ExpKindName(Kind),
               Header, (ULONG64)((ULONG_PTR)Address - (ULONG_PTR)Header),
               (ULONG64)(Header->BlockSize * POOL_GRANULE), Tag,
-              Header->PoolType == 0 ? "free" : "allocated");
+              Header->PoolType & POOL_BLOCK_IN_USE ? "allocated" : "free");
 }
 
 static BOOLEAN ExpDescribeAddress(PVOID Address, PCHAR Buffer, SIZE_T Size)

@@ -53,7 +53,7 @@ static VOID FailuresCommand(const CHAR *Arguments)
     ExpPrintShare("Low", PoolLevelLow);
     ExpPrintShare("Normal", PoolLevelNormal);
     DbgPrint(" Tag         Low       Normal         High\n");
-    for (ULONG Slot = 0; Slot <= POOL_TAG_SLOTS; Slot++) {
+    for (ULONG Slot = 0; Slot <= POOL_SLOT_LAST; Slot++) {
         CHAR Text[POOL_TAG_TEXT];
         if (ExpReadTagSlot(Slot, &Row) &&
             (Row.Failures[0] | Row.Failures[1] | Row.Failures[2]) != 0) {

@@ -4,15 +4,20 @@
  * A pointer is judged from the outside in: its address says which pool and so which IRQL is legal;
  * its alignment says small or big; then the header and both neighbours, or the entry of the table,
  * must agree that a block begins there (POOL-2 to POOL-4, POOL-10). What does not is reported by
- * report.c and never freed. The checks are made under the same lock as the change they allow, so of
- * two frees that race one is the second.
+ * report.c and never freed. The seal of a block (cache.c) is taken by an exchange, so of two frees
+ * that race one is the second.
+ *
+ * That is checked mode. In free mode cache.S asks the seal only, which says that the pointer is a
+ * block of this pool in use; its neighbours are compared when it leaves the processor's list.
  */
-#include "mm/pool/pool.h"
 #include "kernel/rtl/section.h"
+#include "mm/pool/cache.h"
+#include "mm/pool/request.h"
 #include "mm/pool/verify.h"
 
-#define BAD_FREE_IRQL 0x09
-#define WRONG_TAG     0x0A
+#define BAD_FREE_IRQL      0x09
+#define WRONG_TAG          0x0A
+#define BAD_BILLED_PROCESS 0x0B
 
 /*
  * Any tag frees an unprotected block. A protected one wants its own, so that ExFreePool, which has
@@ -50,21 +55,64 @@ static inline VOID ExpCheckPage(PVOID P)
     }
 }
 
+/* What stands where a seal should is none: the block is not one in use, or was written over. */
+static DECLSPEC_NORETURN __attribute__((cold, noinline)) VOID ExpReportBadSeal(
+    PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
+{
+    ULONG64 State = ExpLockPool(Pool);
+    ExpCheckBlockInUse(Pool, Header);
+    ExpUnlockPool(Pool, State);
+    KeBugCheckEx(BAD_POOL_CALLER, BAD_BILLED_PROCESS, (ULONG_PTR)(Header + 1), Header->PoolTag,
+                 Header->Seal);
+}
+
+/*
+ * Looks at a block that is being freed, and takes its seal: of two frees that race one finds none.
+ * Returns the slot of its tag.
+ */
+static ULONG ExpUnseal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Tag)
+{
+    PPOOL_HEADER Header = ExpHeaderOf(P);
+    if (!ExpIsBlockInUse(Pool, Header)) { /* or a neighbour is just changing */
+        ULONG64 State = ExpLockPool(Pool);
+        ExpCheckBlockInUse(Pool, Header);
+        ExpUnlockPool(Pool, State);
+    }
+    ULONG Slot = ExpReadSeal(Pool, P, Header->Seal);
+    if (Slot == POOL_SEAL_BROKEN) {
+        ExpReportBadSeal(Pool, Header);
+    }
+    if (Slot & POOL_SEAL_PROTECTED) {
+        ExpCheckTag(P, Header->PoolTag | PROTECTED_POOL, Tag);
+    }
+    if (ExpReadSeal(Pool, P, __atomic_exchange_n(&Header->Seal, 0, __ATOMIC_RELAXED)) != Slot) {
+        ExpReportBadSeal(Pool, Header);
+    }
+    return Slot & ~POOL_SEAL_PROTECTED;
+}
+
+/* A block without a seal: counts it and gives it away. */
+static VOID ExpGiveAway(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Slot)
+{
+    ExpCountFree(Slot, Pool->Kind, Header->BlockSize);
+    if (!ExpKeepCached(Pool, Header)) {
+        ExpReturnBlock(Pool, Header);
+    }
+}
+
 static VOID ExpFreeSmall(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Tag)
 {
     ExpCheckPage(P);
+    ULONG Slot = ExpUnseal(Pool, P, Tag);
+    ExpGiveAway(Pool, ExpHeaderOf(P), Slot);
+}
+
+VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot)
+{
+    PPOOL_DESCRIPTOR Pool = &ExpPools[ExpKindOfAddress(P)];
     PPOOL_HEADER Header = ExpHeaderOf(P);
-    ULONG64 State = ExpLockPool(Pool);
-    ExpCheckBlockInUse(Pool, Header);
-    ULONG BlockTag = Header->PoolTag;
-    SIZE_T Bytes = Header->BlockSize * POOL_GRANULE;
-    ExpCheckTag(P, BlockTag, Tag);
-    PVOID Page = ExpPutBlock(Pool, Header);
-    ExpUnlockPool(Pool, State);
-    ExpCountFree(BlockTag, Pool->Kind, Bytes);
-    if (Page != NULL) {
-        ExpFreePages(Page);
-    }
+    Header->PoolType = Pool->BlockType;
+    ExpGiveAway(Pool, Header, Slot);
 }
 
 /*
@@ -90,11 +138,13 @@ static VOID ExpFreeBig(PPOOL_DESCRIPTOR Pool, PVOID Base, ULONG Tag)
         Block.Key = POOL_TAG_BIG;
         ExpCountUntracked(-1);
     }
-    ExpCountFree(Block.Key, Pool->Kind, Block.Pages << PAGE_SHIFT);
+    ExpCountFree(ExpSlotOf(Block.Key), Pool->Kind, Block.Pages * POOL_PAGE_GRANULES);
     ExpFreePages(Base);
+    ExpReviewSupply(Pool->Kind);
 }
 
-VOID NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag)
+/* ExFreePool and ExFreePoolWithTag begin in cache.S; what is not ordinary comes here. */
+VOID NTAPI ExpFreeWithTag(PVOID P, ULONG Tag)
 {
     if (ExpFreeIfSpecial(P, Tag, __builtin_return_address(0))) {
         return;
@@ -108,10 +158,6 @@ VOID NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag)
 }
 EXPORT(ExFreePoolWithTag);
 
-VOID NTAPI ExFreePool(PVOID P)
-{
-    ExFreePoolWithTag(P, 0);
-}
 EXPORT(ExFreePool);
 
 SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged)

@@ -12,6 +12,7 @@
  *   request             file           what serves it
  *   1 .. 0xFE0 bytes    block.c        a block with a header, in a page that blocks share
  *   from 0xFE1 bytes    big_pages.c    whole pages without a header, noted in a table
+ *   common              cache.S        from and to what the processor keeps: cache.c
  *   any                 allocate.c     checks the request, chooses, counts, clears
  *   any                 free.c         checks the pointer, counts, gives back
  *
@@ -23,6 +24,10 @@
  *   0x080 | prev 3 | size 9 | in use, tag | 128 bytes of the caller       |
  *     ...
  *   0xFF0 | prev n | size 1 | free        |   a sliver: no room for links, so on no list
+ *
+ * Sizes up to 512 bytes are multiples of 16, larger ones of 128 (the largest is 0xFF0), so that
+ * there are 59 of them and each processor can keep some freed blocks of each (cache.c). For the
+ * rest of this file, and for its neighbours, a block that is kept is in use.
  *
  * A free block of N granules is on list N of its pool; a bit map says which lists have something,
  * so the best fit is found in a few instructions. A block is cut from the front of a free block at
@@ -39,15 +44,17 @@
  * and as good, since whatever runs at DISPATCH_LEVEL or above is an interrupt first. For paged pool
  * it is a fast mutex (APC_LEVEL), since its headers may fault; threads wait for it. Pages are taken
  * from and given back to mm outside of any lock. The table of big blocks has a spin lock of its
- * own; the counters of a tag are changed by atomic additions. No routine holds two locks.
+ * own; each processor counts for itself. No routine holds two locks, but who empties the lists of
+ * all processors (CACHE-5).
  *
  * Invariants, whenever the lock is free
  *
  *   POOL-1  Blocks tile their page: sizes add up to 256 granules, no block crosses a page.
  *   POOL-2  PreviousSize is the BlockSize of the block in front, and 0 exactly at a page's start.
  *   POOL-3  PoolIndex is the pool that the page's address belongs to.
- *   POOL-4  PoolType is 0 in a free block's header and has POOL_BLOCK_IN_USE in one in use; a
- *           header that was merged away still says free until its memory is given out again.
+ *   POOL-4  PoolType is 0 in a free block's header, POOL_BLOCK_CACHED in one that a processor
+ *           keeps, and has POOL_BLOCK_IN_USE in one in use; a header that was merged away still
+ *           says free until its memory is given out again.
  *   POOL-5  A free block of 2..255 granules is on the list of its size exactly once; one of 1
  *           granule is on none.
  *   POOL-6  Links agree in both directions, and NonEmpty has the bit of exactly the lists in use.
@@ -61,8 +68,8 @@
  *           with headers and rounding.
  *   POOL-12 What is merged away, or whose page left, is never touched by the pool again.
  */
-#include "mm/pool/pool.h"
 #include "kernel/rtl/section.h"
+#include "mm/pool/cache.h"
 
 POOL_DESCRIPTOR ExpPools[PoolKindCount] = {
     [PoolKindNonPagedNx] = {.Kind = PoolKindNonPagedNx,
@@ -92,4 +99,5 @@ INIT VOID ExpInitializePools(VOID)
             Pool->ListHeads[Class].Blink = &Pool->ListHeads[Class];
         }
     }
+    ExpInitializeCaches();
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "mm/pool/cache_layout.h"
 #include "mm/pool/pool_platform.h"
 
 /* ---- the layout of a block (contract 3.1) ---------------------------------------------------- */
@@ -13,19 +14,19 @@
  * bytes follow; while a block is free its first 16 bytes are the LIST_ENTRY of its free list.
  */
 typedef struct _POOL_HEADER {
-    UCHAR PreviousSize;  /* of the block in front of this one, 0 for the first of a page */
-    UCHAR PoolIndex;     /* POOL_KIND of the page */
-    UCHAR BlockSize;     /* of this block, header included */
-    UCHAR PoolType;      /* 0 while free, else POOL_BLOCK_IN_USE and the bits of its type */
-    ULONG PoolTag;       /* with PROTECTED_POOL as the allocation gave it */
-    PVOID ProcessBilled; /* NULL: nothing is charged yet */
+    UCHAR PreviousSize; /* of the block in front of this one, 0 for the first of a page */
+    UCHAR PoolIndex;    /* POOL_KIND of the page */
+    UCHAR BlockSize;    /* of this block, header included */
+    UCHAR PoolType;     /* 0 while free, else POOL_BLOCK_CACHED, or IN_USE and its type's bits */
+    ULONG PoolTag;      /* with PROTECTED_POOL as the allocation gave it */
+    ULONG64 Seal;       /* NT's ProcessBilled: nobody is billed, the rest is cache.c's */
 } POOL_HEADER, *PPOOL_HEADER;
 _Static_assert(sizeof(POOL_HEADER) == 16, "contract 3.1");
 _Static_assert(offsetof(POOL_HEADER, PoolIndex) == 1, "contract 3.1");
 _Static_assert(offsetof(POOL_HEADER, BlockSize) == 2, "contract 3.1");
 _Static_assert(offsetof(POOL_HEADER, PoolType) == 3, "contract 3.1");
 _Static_assert(offsetof(POOL_HEADER, PoolTag) == 4, "contract 3.1");
-_Static_assert(offsetof(POOL_HEADER, ProcessBilled) == 8, "contract 3.1");
+_Static_assert(offsetof(POOL_HEADER, Seal) == 8, "contract 3.1");
 
 #define POOL_GRANULE       sizeof(POOL_HEADER)
 #define POOL_PAGE_GRANULES (PAGE_SIZE / POOL_GRANULE)
@@ -37,6 +38,7 @@ _Static_assert(offsetof(POOL_HEADER, ProcessBilled) == 8, "contract 3.1");
 #define POOL_BLOCK_PAGED         0x01
 #define POOL_BLOCK_IN_USE        0x02
 #define POOL_BLOCK_CACHE_ALIGNED 0x04
+#define POOL_BLOCK_CACHED        0x10 /* free, on a processor's list */
 
 #define POOL_TAG_NONE     'enoN' /* shown for what ExAllocatePool gave */
 #define POOL_TAG_OVERFLOW 'lfvO' /* stands for tags that found no room in the table */
@@ -62,6 +64,7 @@ typedef struct _POOL_DESCRIPTOR {
     POOL_KIND Kind;
     POOL_TYPE PoolType;  /* as callers name it */
     UCHAR BlockType;     /* PoolType of the header of an ordinary block in use */
+    ULONG64 Key;         /* of its blocks' seals: cache.c */
     SIZE_T TotalPages;   /* that blocks share */
     ULONG_PTR FirstPage; /* addresses between which those pages have been so far, */
     ULONG_PTR LastPage;  /* for searches; 0 before the first */
@@ -105,6 +108,10 @@ PPOOL_HEADER ExpTakeBlockOfNewPage(PPOOL_DESCRIPTOR Pool, PVOID Page, ULONG Gran
 PVOID ExpPutBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header);
 /* Bug checks unless Header is a block of Pool in use whose neighbours agree with it. */
 VOID ExpCheckBlockInUse(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header);
+/* The same question without the lock: TRUE is certain, FALSE must be asked again under it. */
+BOOLEAN ExpIsBlockInUse(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header);
+/* Checks a block in use and merges it; its page goes back to mm when all of it is free. */
+VOID ExpReturnBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header);
 
 /* ---- big blocks (big_pages.c) ---------------------------------------------------------------- */
 
@@ -149,17 +156,25 @@ typedef struct _POOL_TAG_USAGE {
     ULONG Tag; /* without PROTECTED_POOL */
     ULONG64 NonPagedAllocs, NonPagedFrees, NonPagedBytes;
     ULONG64 PagedAllocs, PagedFrees, PagedBytes;
+    ULONG64 NonPagedPeak, PagedPeak;  /* the most bytes that a reading of this slot has seen */
     ULONG64 Failures[PoolLevelCount]; /* requests for which there was no memory */
 } POOL_TAG_USAGE, *PPOOL_TAG_USAGE;
 
-VOID ExpCountAllocation(ULONG Tag, POOL_KIND Kind, SIZE_T Bytes);
-VOID ExpCountFree(ULONG Tag, POOL_KIND Kind, SIZE_T Bytes);
+/* The slot of a tag; a new tag gets one. PROTECTED_POOL does not matter. */
+ULONG ExpSlotOf(ULONG Tag);
+/* Count on the processor that calls. */
+VOID ExpCountAllocation(ULONG Slot, POOL_KIND Kind, SIZE_T Granules);
+VOID ExpCountFree(ULONG Slot, POOL_KIND Kind, SIZE_T Granules);
 VOID ExpCountTagFailure(ULONG Tag, POOL_LEVEL Level);
 /* The usage of the tag in slot Slot; FALSE for an empty slot. */
 BOOLEAN ExpReadTagSlot(ULONG Slot, PPOOL_TAG_USAGE Usage);
 /* The usage of one tag; FALSE when it was never allocated. */
 BOOLEAN ExpQueryTag(ULONG Tag, PPOOL_TAG_USAGE Usage);
-#define POOL_TAG_SLOTS 2048 /* a power of two; the slot behind them is the overflow */
+/* Behind the slots of the table: tags that found no room in it, and big blocks without an entry. */
+#define POOL_SLOT_OVERFLOW POOL_TAG_SLOTS
+#define POOL_SLOT_BIG      (POOL_TAG_SLOTS + 1)
+#define POOL_SLOT_LAST     POOL_SLOT_BIG
+extern ULONG ExpTagKeys[POOL_TAG_COUNTERS];
 
 /* ---- priorities (priority.c) ----------------------------------------------------------------- */
 
@@ -167,6 +182,9 @@ BOOLEAN ExpQueryTag(ULONG Tag, PPOOL_TAG_USAGE Usage);
 VOID ExpSetShare(POOL_LEVEL Level, SIZE_T Share);
 SIZE_T ExpQueryShare(POOL_LEVEL Level);
 extern ULONG64 ExpFailures[PoolLevelCount]; /* requests that failed for want of memory */
+/* Bit of each kind whose supply a level might leave too small: cache.S asks for priorities. */
+extern UCHAR ExpScarce;
+VOID ExpReviewSupply(POOL_KIND Kind); /* after pages came or went */
 
 /* ---- reports (report.c) ---------------------------------------------------------------------- */
 

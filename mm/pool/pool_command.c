@@ -28,7 +28,9 @@ static VOID ExpPrintBlock(PPOOL_HEADER Header, BOOLEAN Here)
     DbgPrint("%c%p size: %4lx previous size: %4lx  %s  ", Mark, Header,
              (ULONG)(Header->BlockSize * POOL_GRANULE),
              (ULONG)(Header->PreviousSize * POOL_GRANULE),
-             Header->PoolType == 0 ? "(Free)     " : "(Allocated)");
+             Header->PoolType == 0                   ? "(Free)     "
+             : Header->PoolType == POOL_BLOCK_CACHED ? "(Cached)   "
+                                                     : "(Allocated)");
     ExpPrintTag(Header->PoolTag, Mark);
 }
 
@@ -181,7 +183,7 @@ static VOID ExpFindInPage(PVOID Page, const CHAR *Pattern)
     while ((Header = ExpNextBlock(&Walk)) != NULL) {
         CHAR Text[POOL_TAG_TEXT];
         ExpFormatTag(Header->PoolTag, Text);
-        if (Header->PoolType != 0 && RtlpMatchGlob(Pattern, Text)) {
+        if ((Header->PoolType & POOL_BLOCK_IN_USE) != 0 && RtlpMatchGlob(Pattern, Text)) {
             ExpPrintBlock(Header, FALSE);
         }
     }

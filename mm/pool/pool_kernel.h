@@ -119,6 +119,49 @@ static inline BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind)
     return Kind == PoolKindPaged;
 }
 
+/* ---- processors ------------------------------------------------------------------------------ */
+
+/* A processor's part of the pools; NULL behind the last processor. */
+static inline struct _POOL_CACHE *ExpCacheOf(ULONG Processor)
+{
+    PKPCR Pcr = KiFindPcr(Processor);
+    return Pcr == NULL ? NULL : (struct _POOL_CACHE *)((PUCHAR)Pcr + POOL_CACHE_OFFSET);
+}
+
+/* Of the processor that calls, or was calling: a thread may have moved on. */
+static inline struct _POOL_CACHE *ExpOwnCache(VOID)
+{
+    return (struct _POOL_CACHE *)((PUCHAR)KeGetCurrentPrcb() - offsetof(KPCR, Prcb) +
+                                  POOL_CACHE_OFFSET);
+}
+
+/* Adds to a field of the own part; one instruction, so that no interrupt loses it. */
+static inline VOID ExpAddHere(SIZE_T Offset, ULONG64 Value)
+{
+    __asm__ volatile("addq %1, %%gs:%c2(%0)"
+                     :
+                     : "r"(Offset), "er"(Value), "i"(POOL_CACHE_OFFSET)
+                     : "memory", "cc");
+}
+
+/* Runs Routine on a processor with interrupts masked, and waits for it. */
+static inline VOID ExpRunOn(ULONG Processor, KI_CALL_ROUTINE *Routine, PVOID Context)
+{
+    ULONG64 Flags = KiDisableInterrupts();
+    if (KeGetCurrentPrcb()->Number == Processor) {
+        Routine(Context);
+    } else {
+        KiCallProcessors(1ULL << Processor, Routine, Context);
+    }
+    KiRestoreInterrupts(Flags);
+}
+
+/* Who empties the processors' lists of one kind does so alone. */
+ULONG64 ExpLockDrain(POOL_KIND Kind);
+VOID ExpUnlockDrain(POOL_KIND Kind, ULONG64 State);
+/* A number that nobody guesses; not 0. */
+ULONG64 ExpDrawKey(VOID);
+
 /*
  * Raises Status to the caller of a pool routine. Legal at DISPATCH_LEVEL, other than ExRaiseStatus
  * (contract, section 8).

@@ -57,6 +57,13 @@ DECLSPEC_NORETURN VOID ExpReportBadPages(PVOID Address);
 BOOLEAN ExpIsReadable(PVOID Address);
 BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind);
 DECLSPEC_NORETURN VOID ExpRaiseStatus(NTSTATUS Status, PVOID Caller);
+struct _POOL_CACHE *ExpCacheOf(ULONG Processor);
+struct _POOL_CACHE *ExpOwnCache(VOID);
+VOID ExpAddHere(SIZE_T Offset, ULONG64 Value);
+VOID ExpRunOn(ULONG Processor, VOID (*Routine)(PVOID), PVOID Context);
+ULONG64 ExpLockDrain(POOL_KIND Kind);
+VOID ExpUnlockDrain(POOL_KIND Kind, ULONG64 State);
+ULONG64 ExpDrawKey(VOID);
 
 #else
 #include "mm/pool/pool_kernel.h"

@@ -40,7 +40,7 @@ static BOOLEAN ExpNextRow(ULONG64 Flags, PULONG64 Key, PULONG Slot, PPOOL_TAG_US
     ULONG64 LastKey = *Key, BestKey = 0;
     ULONG LastSlot = *Slot;
     BOOLEAN Found = FALSE;
-    for (ULONG i = 0; i <= POOL_TAG_SLOTS; i++) {
+    for (ULONG i = 0; i <= POOL_SLOT_LAST; i++) {
         POOL_TAG_USAGE Usage;
         if (!ExpReadTagSlot(i, &Usage)) {
             continue;

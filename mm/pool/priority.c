@@ -22,12 +22,14 @@
 
 #define LOW_SHARE    8 /* of a pool's pages one is left over in so many */
 #define NORMAL_SHARE 32
+#define SPARE_PAGES  256 /* 1 MiB */
 
 /* 0: the level leaves nothing over. */
 static SIZE_T ExpShares[PoolLevelCount] = {
     [PoolLevelLow] = LOW_SHARE, [PoolLevelNormal] = NORMAL_SHARE, [PoolLevelHigh] = 0};
 
 ULONG64 ExpFailures[PoolLevelCount];
+UCHAR ExpScarce;
 
 VOID ExpSetShare(POOL_LEVEL Level, SIZE_T Share)
 {
@@ -70,6 +72,28 @@ BOOLEAN ExpLeavesEnough(const POOL_REQUEST *Request)
     }
     ExpQuerySupply(Request->Kind, &Free, &Maximum);
     return Free >= Pages && Free - Pages >= Maximum / Share;
+}
+
+/*
+ * What a processor has at hand is given to every level while plenty is left: this says how far that
+ * goes, with some pages to spare for what others take meanwhile.
+ */
+VOID ExpReviewSupply(POOL_KIND Kind)
+{
+    SIZE_T Free, Maximum, Reserve = 0;
+    UCHAR Bit = (UCHAR)(1U << Kind);
+    ExpQuerySupply(Kind, &Free, &Maximum);
+    for (ULONG Level = 0; Level < PoolLevelHigh; Level++) {
+        SIZE_T Share = ExpShares[Level] == 0 ? 0 : Maximum / ExpShares[Level];
+        Reserve = Share > Reserve ? Share : Reserve;
+    }
+    if (Free >= Reserve + SPARE_PAGES) {
+        if (ExpScarce & Bit) {
+            __atomic_fetch_and(&ExpScarce, (UCHAR)~Bit, __ATOMIC_RELAXED);
+        }
+    } else if (!(ExpScarce & Bit)) {
+        __atomic_fetch_or(&ExpScarce, Bit, __ATOMIC_RELAXED);
+    }
 }
 
 VOID ExpCountFailure(const POOL_REQUEST *Request)

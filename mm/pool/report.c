@@ -65,10 +65,10 @@ static VOID ExpReportBadNeighbour(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
 static VOID ExpReportBadPlace(PPOOL_HEADER Header, PPOOL_HEADER Around)
 {
     ULONG64 Contents = *(PULONG64)Header;
-    if (Around == Header && Header->PoolType == 0) {
+    if (Around == Header && (Header->PoolType == 0 || Header->PoolType == POOL_BLOCK_CACHED)) {
         KeBugCheckEx(BAD_POOL_CALLER, FREED_ALREADY, 0, Contents, (ULONG_PTR)(Header + 1));
     }
-    if (Around != Header && Around->PoolType == 0) {
+    if (Around != Header && (Around->PoolType == 0 || Around->PoolType == POOL_BLOCK_CACHED)) {
         KeBugCheckEx(BAD_POOL_CALLER, FREED_AND_MERGED, 0, (ULONG_PTR)Header, Contents);
     }
     if (Around != Header) {

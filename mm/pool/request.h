@@ -33,6 +33,20 @@ typedef struct _POOL_REQUEST {
 PVOID ExpRefuse(const POOL_REQUEST *Request, NTSTATUS Status);
 /* Serves a request whose family has no objection. */
 PVOID ExpAllocate(const POOL_REQUEST *Request);
+/* Fills in the header of a block that is nobody's yet: it is in use and counted then. */
+VOID ExpFinishBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Tag, UCHAR PoolType);
+
+/* ---- where cache.S goes on, with its arguments as they came ---------------------------------- */
+
+PVOID NTAPI ExpAllocateWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
+PVOID NTAPI ExpAllocateWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
+                                       EX_POOL_PRIORITY Priority);
+PVOID NTAPI ExpAllocate2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag);
+/* A block came off its list, but its tag is not in its home slot. NULL: the tag is no good. */
+PVOID NTAPI ExpFinishCached(PVOID Block, ULONG Tag);
+VOID NTAPI ExpFreeWithTag(PVOID P, ULONG Tag);
+/* A block that was in use, has lost its seal (whose slot was Slot), and finds its list full. */
+VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot);
 
 /* ---- priority.c ------------------------------------------------------------------------------ */
 

@@ -105,7 +105,7 @@ PVOID ExpAllocateSpecial(const POOL_REQUEST *Request)
         return NULL;
     }
     ExpCountVerified(&ExpVerifierCounts.SucceededSpecial);
-    ExpCountAllocation(Request->Tag, Request->Kind, PAGE_SIZE);
+    ExpCountAllocation(ExpSlotOf(Request->Tag), Request->Kind, POOL_PAGE_GRANULES);
     return ExpMakeSpecial(Record, Request);
 }
 
@@ -161,7 +161,7 @@ VOID ExpFreeSpecial(PVOID P, ULONG Tag, PVOID Caller)
         ExpStopSpecial(P, 0, 0, NOT_ALLOCATED); /* a free on another processor was faster */
     }
     Record->FreedBy = Caller;
-    ExpCountFree(Record->Tag, Kind, PAGE_SIZE);
+    ExpCountFree(ExpSlotOf(Record->Tag), Kind, POOL_PAGE_GRANULES);
     MiFreeSpecialPage(Record);
 }
 

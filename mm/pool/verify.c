@@ -4,6 +4,7 @@
  *
  * Who is verified is ExpIsVerified's to say. There are no driver images yet, so it is everybody.
  */
+#include "mm/pool/cache.h"
 #include "mm/pool/verify.h"
 
 /* Fourth parameter of bug check 0xC1. */
@@ -15,6 +16,7 @@ POOL_VERIFIER_COUNTS ExpVerifierCounts;
 VOID ExpSetVerifier(const POOL_VERIFIER *Verifier)
 {
     ExpVerifier = *Verifier;
+    ExpWatchRequests(PoolWatcherVerifier, Verifier->Level != 0);
 }
 
 VOID ExpCheckRequest(const POOL_REQUEST *Request)

@@ -12,22 +12,23 @@ static SIZE_T HostCheckSharedPage(POOL_KIND Kind, PVOID Page)
 {
     POOL_PAGE_WALK Walk;
     PPOOL_HEADER Header;
-    SIZE_T InUse = 0, Blocks = 0;
+    SIZE_T InUse = 0, Taken = 0;
     BOOLEAN AfterFree = FALSE;
     HOST_CHECK(ExpBeginWalk(&Walk, Page));
     while ((Header = ExpNextBlock(&Walk)) != NULL) {
         BOOLEAN Free = Header->PoolType == 0;
         HOST_CHECK(Header->PoolIndex == Kind);
         HOST_CHECK(!(Free && AfterFree));
-        HOST_CHECK(Free || (Header->PoolType & POOL_BLOCK_IN_USE));
+        BOOLEAN InUseNow = (Header->PoolType & POOL_BLOCK_IN_USE) != 0;
+        HOST_CHECK(Free || InUseNow || Header->PoolType == POOL_BLOCK_CACHED);
         HOST_CHECK(Free || Header->BlockSize >= 2);
         HostFreeBlocks[Header->BlockSize] += Free;
-        InUse += !Free;
-        Blocks++;
+        InUse += InUseNow;
+        Taken += !Free;
         AfterFree = Free;
     }
     HOST_CHECK(!Walk.Broken);
-    HOST_CHECK(InUse > 0);
+    HOST_CHECK(Taken > 0);
     return InUse;
 }
 

@@ -1,4 +1,5 @@
 /* sources: tests/host/pool_host.c tests/host/pool_check.c mm/pool/pool.c mm/pool/block.c */
+/* sources: mm/pool/cache.c mm/pool/cache.S */
 /* sources: mm/pool/allocate.c mm/pool/free.c mm/pool/big_pages.c mm/pool/tags.c */
 /* sources: mm/pool/report.c mm/pool/inspect.c mm/pool/priority.c mm/pool/by_*.c mm/pool/fail.c */
 /*
@@ -236,7 +237,7 @@ static VOID TestTagOverflow(VOID)
         ExFreePool(Block);
         Allocated++;
     }
-    for (ULONG Slot = 0; Slot <= POOL_TAG_SLOTS; Slot++) {
+    for (ULONG Slot = 0; Slot <= POOL_SLOT_LAST; Slot++) {
         if (ExpReadTagSlot(Slot, &Usage)) {
             Sum.PagedAllocs += Usage.PagedAllocs;
             Sum.PagedFrees += Usage.PagedFrees;
@@ -260,6 +261,7 @@ int main(int Count, char **Arguments)
     Repeat(DamageHeader, Trials, TRUE, "host/pool_damage/header");
     Repeat(WildFree, Trials, TRUE, "host/pool_damage/wild-free");
     Repeat(Overrun, Trials, FALSE, "host/pool_damage/overrun");
+    ExpUseCaches(FALSE); /* on a processor's list nothing of a block but its header is looked at */
     Repeat(WriteAfterFree, Trials, FALSE, "host/pool_damage/write-after-free");
     return HostVerdict();
 }

@@ -7,7 +7,7 @@
 #pragma once
 
 #include <setjmp.h>
-#include "mm/pool/pool.h"
+#include "mm/pool/cache.h"
 
 #define HOST_ARENA_PAGES 16384 /* of each pool */
 

@@ -1,4 +1,5 @@
 /* sources: tests/host/pool_host.c tests/host/pool_check.c mm/pool/pool.c mm/pool/block.c */
+/* sources: mm/pool/cache.c mm/pool/cache.S */
 /* sources: mm/pool/allocate.c mm/pool/free.c mm/pool/big_pages.c mm/pool/tags.c */
 /* sources: mm/pool/report.c mm/pool/inspect.c mm/pool/priority.c mm/pool/by_*.c mm/pool/fail.c */
 /*
@@ -131,7 +132,7 @@ static VOID Allocate(SLOT *Slot)
     SIZE_T Room = ExQueryPoolBlockSize(Slot->Block, &Quota);
     BOOLEAN Big = (ULONG_PTR)Slot->Block % PAGE_SIZE == 0;
     Slot->Charged = Room + (Big ? 0 : sizeof(POOL_HEADER));
-    SIZE_T Unit = Big ? PAGE_SIZE : POOL_GRANULE;
+    SIZE_T Unit = Big ? PAGE_SIZE : Slot->Charged > 512 ? 128 : POOL_GRANULE;
     HOST_CHECK(Room >= Slot->Bytes && Room < Slot->Bytes + Unit && !Quota);
     SIZE_T Granules;
     unsigned short *Owners = OwnersOf(Slot, &Granules);
@@ -181,6 +182,15 @@ static VOID CheckEverything(VOID)
     CheckCounters();
 }
 
+/* What serves the requests: the C routines, these without lists, or the fast paths before them. */
+static VOID ChooseRoad(VOID)
+{
+    ULONG64 Choice = HostRandom() % 4;
+    KiCheckedMode = Choice % 2 == 0;
+    ExpReviewFastPaths();
+    ExpUseCaches(Choice != 0);
+}
+
 /* Random steps; Fill is how many of 16 allocate, so that pools grow, stay or shrink. */
 static VOID Run(long Steps, ULONG Fill)
 {
@@ -194,6 +204,7 @@ static VOID Run(long Steps, ULONG Fill)
         }
         if (Step % 4096 == 0) {
             CheckEverything();
+            ChooseRoad();
         }
     }
     CheckEverything();
@@ -213,6 +224,10 @@ static VOID Drain(VOID)
 static VOID CheckEmpty(VOID)
 {
     SIZE_T Used, Size, Untracked;
+    for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
+        ExpDrainCaches(Kind);
+        HostCheckPool(Kind);
+    }
     ExpQueryBigTable(&Used, &Size, &Untracked);
     SIZE_T TablePages = Size > 256 ? Size * sizeof(POOL_BIG_BLOCK) / PAGE_SIZE : 0;
     HOST_CHECK(Used == 0 && Untracked == 0);

@@ -103,6 +103,7 @@ CRASH_TEST(DamageType, "pool/pool-type-that-no-block-has", "0xC2 0x2 $header2 $c
 CRASH_TEST(DamageFreeNeighbour, "pool/free-neighbour-of-size-zero", "0x19 0x23 $header2 * *",
            "contract 4.2: 0x23 freed block's header modified")
 {
+    ExpUseCaches(FALSE);
     LayOut(PoolKindNonPagedNx);
     ExFreePool(Quarters[2]);
     Headers[2]->BlockSize = 0;
@@ -113,6 +114,7 @@ CRASH_TEST(DamageFreeType, "pool/overrun-into-a-free-block", "0x19 0xD $header2 
            "contract 4.2: 0xD freed block's header modified (usually an overrun from the block "
            "before)")
 {
+    ExpUseCaches(FALSE);
     LayOut(PoolKindNonPagedNx);
     ExFreePool(Quarters[2]);
     RtlFillMemory(Quarters[1], POOL_QUARTER + 4, 'A');
@@ -122,6 +124,7 @@ CRASH_TEST(DamageFreeType, "pool/overrun-into-a-free-block", "0x19 0xD $header2 
 CRASH_TEST(DamageFreeSize, "pool/free-block-of-another-size", "0x19 0xE $header2 * *",
            "contract 4.2: 0xE freed block's header modified")
 {
+    ExpUseCaches(FALSE);
     LayOut(PoolKindPaged);
     ExFreePool(Quarters[2]);
     Headers[2]->BlockSize--;
@@ -131,6 +134,7 @@ CRASH_TEST(DamageFreeSize, "pool/free-block-of-another-size", "0x19 0xE $header2
 CRASH_TEST(DamageFreeIndex, "pool/free-block-of-another-pool", "0x19 0xF $header2 * *",
            "contract 4.2: 0xF freed block's header modified")
 {
+    ExpUseCaches(FALSE);
     LayOut(PoolKindPaged);
     ExFreePool(Quarters[2]);
     Headers[2]->PoolIndex = PoolKindNonPagedNx;
@@ -141,6 +145,7 @@ CRASH_TEST(DamageFreeBehind, "pool/behind-a-free-block-the-sizes-disagree",
            "0x19 0x5 $header2 * $header3",
            "CON-15 A neighbour whose size disagrees is bug check 0x19.")
 {
+    ExpUseCaches(FALSE);
     LayOut(PoolKindNonPagedNx);
     ExFreePool(Quarters[2]);
     Headers[3]->PreviousSize = 3;
@@ -154,6 +159,7 @@ CRASH_TEST(DamageFlink, "pool/write-after-free-to-a-forward-link",
            "0x19 0x3 $block 0x1122334455667788 $block",
            "contract 4.2: 3 free list damaged (entry, read-back Flink, read-back Blink)")
 {
+    ExpUseCaches(FALSE);
     LayOut(PoolKindNonPagedNx);
     PLIST_ENTRY Links = Quarters[1], Elsewhere = Quarters[3];
     Elsewhere->Blink = (PLIST_ENTRY)0x1122334455667788;
@@ -168,6 +174,7 @@ CRASH_TEST(DamageBlink, "pool/write-after-free-of-no-pool-address",
            "0x19 0x3 $block $block 0x4141414141414141",
            "contract 4.2: 3 free list damaged (entry, read-back Flink, read-back Blink)")
 {
+    ExpUseCaches(FALSE);
     LayOut(PoolKindPaged);
     PLIST_ENTRY Links = Quarters[1];
     ExFreePool(Links);
@@ -181,6 +188,7 @@ CRASH_TEST(DamageMerge, "pool/broken-links-of-a-free-neighbour",
            "0x19 0x3 $block 0x4242424242424242 $block",
            "contract 4.2: 3 free list damaged (entry, read-back Flink, read-back Blink)")
 {
+    ExpUseCaches(FALSE);
     LayOut(PoolKindNonPagedNx);
     PLIST_ENTRY Links = Quarters[2];
     ExFreePool(Links);

@@ -39,6 +39,7 @@ CRASH_TEST(FreeTwice, "pool/double-free", "0xC2 0x7 * $contents $block",
 CRASH_TEST(FreeTwiceMerged, "pool/double-free-of-a-merged-block", "0xC2 0x6 * $header $contents",
            "CON-16 A second free is bug check 0xC2, subcode 0x07 or 0x06.")
 {
+    ExpUseCaches(FALSE);
     PVOID Blocks[4];
     PoolTakeQuarters(&PoolCases[PoolKindPaged], Blocks);
     ExFreePool(Blocks[1]);
@@ -51,6 +52,7 @@ CRASH_TEST(FreeTwiceMerged, "pool/double-free-of-a-merged-block", "0xC2 0x6 * $h
 CRASH_TEST(FreeTwiceAlone, "pool/double-free-whose-page-is-gone", "0xC2 0x41 $wild 0x0 $highest",
            "contract 4.3: 0x41 not an allocated nonpaged address")
 {
+    ExpUseCaches(FALSE);
     PVOID Block = PoolTakeAlone(&PoolCases[PoolKindNonPagedNx], 64);
     ExFreePool(Block);
     FreeWild(Block);
@@ -60,6 +62,7 @@ CRASH_TEST(FreeTwiceAlonePaged, "pool/double-free-whose-paged-page-is-gone",
            "0xC2 0x50 $wild $offset $pages",
            "contract 4.3: 0x50 not allocated paged (address, offset in pages, paged size)")
 {
+    ExpUseCaches(FALSE);
     PVOID Block = PoolTakeAlone(&PoolCases[PoolKindPaged], 64);
     TestAnnounce("offset", ((ULONG_PTR)Block - MI_PAGED_POOL) / PAGE_SIZE);
     TestAnnounce("pages", MiRegions[MiRegionPagedPool].Size);
@@ -202,6 +205,7 @@ static __attribute__((noipa)) VOID WriteStaleByte(volatile UCHAR *Address)
 CRASH_TEST(UseFreedPage, "pool/read-of-a-freed-page", "0x50 $block 0x0 sym:ReadStaleByte 0x0",
            "CON-14 A page that has become one free block is given back.")
 {
+    ExpUseCaches(FALSE);
     PVOID Block = PoolTakeAlone(&PoolCases[PoolKindNonPagedNx], 100);
     TestAnnounce("block", (ULONG_PTR)Block);
     ExFreePool(Block);

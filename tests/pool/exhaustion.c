@@ -59,7 +59,7 @@ TEST(ExhaustionLegacy, "pool/exhaustion/legacy-routines-give-null-then-recover",
     if (MmNumberOfPhysicalPages > MOST_PAGES) {
         SKIP("more than 256 MiB to fill");
     }
-    PoolForEach(LegacyEndsAndRecovers);
+    PoolForEachUncached(LegacyEndsAndRecovers);
 }
 
 TEST(ExhaustionPool2, "pool/exhaustion/pool2-gives-null-then-recovers",
@@ -68,7 +68,7 @@ TEST(ExhaustionPool2, "pool/exhaustion/pool2-gives-null-then-recovers",
     if (MmNumberOfPhysicalPages > MOST_PAGES) {
         SKIP("more than 256 MiB to fill");
     }
-    PoolForEach(Pool2EndsAndRecovers);
+    PoolForEachUncached(Pool2EndsAndRecovers);
 }
 
 /* The same where commit ends long before memory: on a machine of any size. */
@@ -87,7 +87,7 @@ static BOOLEAN EndsWithCommit(const POOL_CASE *Case)
 TEST(ExhaustionCommit, "pool/exhaustion/commit-ends-first",
      "MAT-1 No memory: the legacy routines return NULL.")
 {
-    PoolForEach(EndsWithCommit);
+    PoolForEachUncached(EndsWithCommit);
 }
 
 /* Blocks of shared pages can still be had after the last page is gone. */
@@ -114,5 +114,5 @@ static BOOLEAN UsesWhatPagesAreLeft(const POOL_CASE *Case)
 
 TEST(ExhaustionPages, "pool/exhaustion/free-blocks-serve-without-pages", "")
 {
-    PoolForEach(UsesWhatPagesAreLeft);
+    PoolForEachUncached(UsesWhatPagesAreLeft);
 }

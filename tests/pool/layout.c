@@ -75,7 +75,7 @@ static BOOLEAN MergesWithTheNext(const POOL_CASE *Case)
 TEST(LayoutMergeNext, "pool/layout/merges-with-the-block-behind",
      "CON-13 A freed block coalesces with both neighbours.")
 {
-    PoolForEach(MergesWithTheNext);
+    PoolForEachUncached(MergesWithTheNext);
 }
 
 static BOOLEAN MergesWithThePrevious(const POOL_CASE *Case)
@@ -86,7 +86,7 @@ static BOOLEAN MergesWithThePrevious(const POOL_CASE *Case)
 TEST(LayoutMergePrevious, "pool/layout/merges-with-the-block-in-front",
      "CON-13 A freed block coalesces with both neighbours.")
 {
-    PoolForEach(MergesWithThePrevious);
+    PoolForEachUncached(MergesWithThePrevious);
 }
 
 static BOOLEAN MergesWithBoth(const POOL_CASE *Case)
@@ -109,7 +109,7 @@ static BOOLEAN MergesWithBoth(const POOL_CASE *Case)
 TEST(LayoutMergeBoth, "pool/layout/merges-with-both-at-once",
      "CON-13 A freed block coalesces with both neighbours.")
 {
-    PoolForEach(MergesWithBoth);
+    PoolForEachUncached(MergesWithBoth);
 }
 
 /* A block that no list can hold, one granule, is taken up by its neighbours all the same. */
@@ -135,7 +135,7 @@ TEST(LayoutSliver, "pool/layout/a-sliver-is-on-no-list-and-merges",
      "POOL-5 A free block of 2..255 granules is on the list of its size exactly once; one of 1 "
      "granule is on none.")
 {
-    PoolForEach(TakesUpASliver);
+    PoolForEachUncached(TakesUpASliver);
 }
 
 /* ---- whole pages go back --------------------------------------------------------------------- */
@@ -168,7 +168,7 @@ static BOOLEAN GivesPageBack(const POOL_CASE *Case)
 TEST(LayoutPageBack, "pool/layout/an-empty-page-is-given-back",
      "CON-14 A page that has become one free block is given back.")
 {
-    PoolForEach(GivesPageBack);
+    PoolForEachUncached(GivesPageBack);
 }
 
 /* ---- splitting ------------------------------------------------------------------------------- */
@@ -190,7 +190,7 @@ TEST(LayoutSplit, "pool/layout/splits-from-front-then-from-the-tail",
      "contract 3.1: a free block at the start of a page is split from the front, otherwise from "
      "the tail")
 {
-    PoolForEach(SplitsFromBothEnds);
+    PoolForEachUncached(SplitsFromBothEnds);
 }
 
 /* The last block freed is the first given out again: it is the one that is warm. */
@@ -216,7 +216,7 @@ static BOOLEAN ReusesTheLastFreed(const POOL_CASE *Case)
 TEST(LayoutReuse, "pool/layout/the-last-freed-block-is-reused-first",
      "POOL-6 Links agree in both directions, and NonEmpty has the bit of exactly the lists in use.")
 {
-    PoolForEach(ReusesTheLastFreed);
+    PoolForEachUncached(ReusesTheLastFreed);
 }
 
 /* ---- cache lines ----------------------------------------------------------------------------- */
@@ -245,7 +245,7 @@ TEST(LayoutCacheLine, "pool/layout/cache-aligned-types-start-on-a-line",
      "POOL-8 The caller's address is 16 bytes behind the header, so a multiple of 16, never of a "
      "page; a cache-aligned one is a multiple of 64.")
 {
-    PoolForEach(AlignsToCacheLines);
+    PoolForEachUncached(AlignsToCacheLines);
 }
 
 /* ---- what a block can hold ------------------------------------------------------------------- */
@@ -277,5 +277,5 @@ static BOOLEAN TellsBlockSizes(const POOL_CASE *Case)
 TEST(LayoutQuery, "pool/layout/query-tells-the-rounded-size",
      "contract 2.1: ExQueryPoolBlockSize, PAGE_SIZE + 1 is 2 pages")
 {
-    PoolForEach(TellsBlockSizes);
+    PoolForEachUncached(TellsBlockSizes);
 }

@@ -197,8 +197,11 @@ static BOOLEAN QuotaServes(const POOL_CASE *Case)
     PVOID Plain = ExAllocatePoolWithQuota(Quiet(Case->Type), 3 * PAGE_SIZE);
     BOOLEAN Holds = CHECK_EQ(ExpKindOfAddress(Tagged), Case->Kind);
     Holds &= CHECK_EQ(ExpKindOfAddress(Plain), Case->Kind);
-    Holds &= Tagged != NULL &&
-             CHECK_EQ(ExpHeaderOf(Tagged)->ProcessBilled, NULL); /* the system process pays not */
+    BOOLEAN Charged = FALSE; /* the system process pays not */
+    if (Tagged != NULL) {
+        ExQueryPoolBlockSize(Tagged, &Charged);
+    }
+    Holds &= CHECK_EQ(Charged, FALSE);
     PoolFreeIfAny(Tagged);
     PoolFreeIfAny(Plain);
     return Holds;

@@ -21,6 +21,20 @@ VOID PoolForEach(BOOLEAN (*Check)(const POOL_CASE *Case))
     }
 }
 
+VOID PoolForEachUncached(BOOLEAN (*Check)(const POOL_CASE *Case))
+{
+    ExpUseCaches(FALSE);
+    PoolForEach(Check);
+    ExpUseCaches(TRUE);
+}
+
+VOID PoolDrain(VOID)
+{
+    for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
+        ExpDrainCaches(Kind);
+    }
+}
+
 /* ---- pages laid out at will ------------------------------------------------------------------ */
 
 VOID PoolFreePlugs(VOID)
@@ -91,20 +105,23 @@ static SIZE_T PoolCheckPage(POOL_KIND Kind, PVOID Page)
 {
     POOL_PAGE_WALK Walk;
     PPOOL_HEADER Header;
-    SIZE_T InUse = 0;
+    SIZE_T InUse = 0, Taken = 0;
     BOOLEAN AfterFree = FALSE;
     ExpBeginWalk(&Walk, Page);
     while ((Header = ExpNextBlock(&Walk)) != NULL) {
         BOOLEAN Free = Header->PoolType == 0;
         CHECK_EQ(Header->PoolIndex, Kind);
         CHECK(!(Free && AfterFree));
-        CHECK(Free || ((Header->PoolType & POOL_BLOCK_IN_USE) && Header->BlockSize >= 2));
+        CHECK(Free || Header->BlockSize >= 2);
+        CHECK(Free || Header->PoolType == POOL_BLOCK_CACHED ||
+              (Header->PoolType & POOL_BLOCK_IN_USE));
         PoolFreeBlocks[Header->BlockSize] += Free;
-        InUse += !Free;
+        InUse += (Header->PoolType & POOL_BLOCK_IN_USE) != 0;
+        Taken += !Free;
         AfterFree = Free;
     }
     CHECK(!Walk.Broken);
-    CHECK_NE(InUse, 0);
+    CHECK_NE(Taken, 0);
     return InUse;
 }
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "mm/pool/pool.h"
+#include "mm/pool/cache.h"
 #include "tests/test.h"
 
 #define TEST_TAG 'tseT'
@@ -21,6 +21,11 @@ extern const POOL_CASE PoolCases[PoolKindCount];
 
 /* Runs Check for each pool; says which one it was when Check finds the promise broken. */
 VOID PoolForEach(BOOLEAN (*Check)(const POOL_CASE *Case));
+
+/* The same while no processor keeps blocks: what is freed merges at once. */
+VOID PoolForEachUncached(BOOLEAN (*Check)(const POOL_CASE *Case));
+/* Has all processors give back the blocks that they keep. */
+VOID PoolDrain(VOID);
 
 /* ---- pages laid out at will ------------------------------------------------------------------ */
 

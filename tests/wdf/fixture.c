@@ -76,7 +76,7 @@ static VOID ReadPools(POOL_STATE *State)
 {
     POOL_TAG_USAGE Usage;
     *State = (POOL_STATE){0};
-    for (ULONG Slot = 0; Slot <= POOL_TAG_SLOTS; Slot++) {
+    for (ULONG Slot = 0; Slot <= POOL_SLOT_LAST; Slot++) {
         if (ExpReadTagSlot(Slot, &Usage)) {
             ULONG64 Blocks =
                 Usage.NonPagedAllocs - Usage.NonPagedFrees + Usage.PagedAllocs - Usage.PagedFrees;
@@ -112,7 +112,7 @@ ULONG FixtureTagOf(PVOID Address)
         return Big.Key;
     }
     PPOOL_HEADER Header = ExpFindBlockAround(Address);
-    return Header != NULL && Header->PoolType != 0 ? Header->PoolTag : 0;
+    return Header != NULL && (Header->PoolType & POOL_BLOCK_IN_USE) ? Header->PoolTag : 0;
 }
 
 VOID FixtureRunDeferred(VOID)

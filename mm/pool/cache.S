@@ -1,0 +1,276 @@
+/*
+ * cache.S - the common path of the pools: allocating and freeing what a processor's cache has.
+ *
+ * cache.c has the theory. Each public routine decides here whether its request is an ordinary one
+ * (small, of a kind that has a cache, tag at home in its hash slot) and serves it in some 25
+ * instructions without lock, interlocked operation or write of CR8; whatever is not ordinary jumps
+ * to the C routine of the same meaning with all arguments as they came. The list of a size is
+ * changed by restartable sequences (kernel/ke/restart.h), one store each. With CACHE_LIMIT 0 and
+ * keys 0 (checked mode, verifier) everything goes to C.
+ *
+ * Microsoft calling convention: arguments in RCX, RDX, R8, R9; RAX, R10, R11, XMM0 are free too.
+ */
+#include "kernel/ke/restart.h"
+#include "mm/pool/cache_layout.h"
+
+#define NONPAGED_NX          0x200 /* POOL_TYPE */
+#define PAGED                1
+#define FLAG_NONPAGED        0x40 /* POOL_FLAGS */
+#define FLAG_NONPAGED_STALE  0x42
+#define APC_LEVEL            1
+#define HIGH_POOL_PRIORITY   32
+#define GRANULE_SHIFT        4
+#define LIST_SHIFT           16 /* the lower bits of a list's word count its blocks */
+#define SEAL_SHIFT           48 /* the upper bits of a seal are the tag's slot */
+
+/* Fields of a POOL_HEADER, from the caller's address. */
+#define HEADER_BLOCK_SIZE -14
+#define HEADER_POOL_TYPE  -13
+#define HEADER_TAG        -12
+#define HEADER_SEAL        -8
+
+#define CACHE(offset) %gs:POOL_CACHE_OFFSET + (offset)
+
+#ifdef TARN_HOST
+    .macro READ_IRQL reg
+    movzbl HostIrql, %\reg\()d
+    .endm
+#else
+    .macro READ_IRQL reg
+    movq %cr8, %\reg
+    .endm
+#endif
+
+    .section .text.restart, "ax"
+
+/*
+ * Takes a block of R11 granules off its list into RAX and finishes its header; to `slow` without
+ * one. The arguments are still whole there, and at ExpFinish..., where a block has no header yet.
+ */
+    .macro ALLOCATE kind, paged, key, slow
+1:  movq CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r11, 8), %rax
+    sarq $LIST_SHIFT, %rax
+    je \slow
+    movq HEADER_SEAL(%rax), %r10 /* the list's word without this block */
+    movq %r10, CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r11, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    imull $POOL_TAG_HASH, %r8d, %r10d
+    shrl $POOL_TAG_SHIFT, %r10d
+    cmpl %r8d, ExpTagKeys(, %r10, 4)
+    jne 3f
+    movl %r8d, HEADER_TAG(%rax)
+    incq CACHE(CACHE_ALLOCS + \paged * CACHE_COUNTS_BYTES)(, %r10, 8)
+    addq %r11, CACHE(CACHE_GRANULES + \paged * CACHE_COUNTS_BYTES)(, %r10, 8)
+    shlq $SEAL_SHIFT, %r10
+    xorq %rax, %r10
+    xorq CACHE(\key), %r10
+    movq %r10, HEADER_SEAL(%rax)
+    movb $(BLOCK_IN_USE | \paged * BLOCK_PAGED), HEADER_POOL_TYPE(%rax)
+    .endm
+
+/*
+ * A tag that is not at home: ExpFinishCached(block, tag) finds its slot and counts. It refuses tags
+ * that are none, and C answers them. The arguments wait in the caller's home space.
+ */
+    .macro FINISH slow
+3:  movq %rcx, 8(%rsp)
+    movq %rdx, 16(%rsp)
+    movq %r8, 24(%rsp)
+    movq %r9, 32(%rsp)
+    movq %rax, %rcx
+    movl %r8d, %edx
+    subq $40, %rsp
+    call ExpFinishCached
+    addq $40, %rsp
+    movq 8(%rsp), %rcx
+    movq 16(%rsp), %rdx
+    movq 24(%rsp), %r8
+    movq 32(%rsp), %r9
+    testq %rax, %rax
+    je \slow
+    .endm
+
+    .macro FIND_SIZE slow
+    cmpq CACHE(CACHE_LIMIT), %rdx
+    ja \slow
+    leal 15(%rdx), %r11d
+    shrl $GRANULE_SHIFT, %r11d
+    movzbl ExpBlockGranules(%r11), %r11d /* no bytes: 0, whose list is empty */
+    .endm
+
+/* RCX is a POOL_TYPE. */
+    .macro ALLOCATE_BY_TYPE slow
+    FIND_SIZE \slow
+    cmpl $NONPAGED_NX, %ecx
+    jne 5f
+    ALLOCATE 0, 0, CACHE_KEY, \slow
+    ret
+    FINISH \slow
+    ret
+5:  cmpl $PAGED, %ecx
+    jne \slow
+    READ_IRQL r10
+    cmpl $APC_LEVEL, %r10d
+    ja \slow
+    ALLOCATE POOL_KIND_PAGED, 1, CACHE_PAGED_KEY, \slow
+    ret
+    FINISH \slow
+    ret
+    .endm
+
+    .balign 64
+    .globl ExAllocatePoolWithTag
+ExAllocatePoolWithTag:
+    ALLOCATE_BY_TYPE ExpAllocateWithTag
+
+/* Puts the block RCX of R9 granules on its list; to `slow` when that has all it may have. */
+    .macro PUT kind, slow
+1:  movq CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r9, 8), %r8
+    movq %r8, HEADER_SEAL(%rcx) /* no seal: a second free will see it */
+    incl %r8d
+    cmpw CACHE(CACHE_DEPTHS + \kind * CACHE_DEPTHS_BYTES)(, %r9, 2), %r8w
+    ja \slow
+    movq %rcx, %r10
+    shlq $LIST_SHIFT, %r10
+    movw %r8w, %r10w
+    movq %r10, CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r9, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    .endm
+
+    .macro FREE kind, paged, full
+    movzbl HEADER_BLOCK_SIZE(%rcx), %r9d
+    movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
+    PUT \kind, \full
+    incq CACHE(CACHE_FREES + \paged * CACHE_COUNTS_BYTES)(, %rax, 8)
+    subq %r9, CACHE(CACHE_GRANULES + \paged * CACHE_COUNTS_BYTES)(, %rax, 8)
+    ret
+    .endm
+
+    .balign 16
+    .globl ExFreePool
+ExFreePool:
+    xorl %edx, %edx
+    .globl ExFreePoolWithTag
+ExFreePoolWithTag:
+    testl $0xFFF, %ecx /* whole pages have no header */
+    je ExpFreeWithTag
+    movq CACHE(CACHE_KEY), %rax
+    xorq %rcx, %rax
+1:  xorq HEADER_SEAL(%rcx), %rax /* RCX may be anything */
+    RESTART_FAULT 1b, ExpFreeWithTag
+    rolq $(64 - SEAL_SHIFT), %rax
+    cmpq $POOL_TAG_LAST, %rax /* a seal is right: its slot is left */
+    ja 6f
+    FREE 0, 0, 7f
+6:  xorq CACHE(CACHE_PAGED_TURN), %rax /* as if it had been the other key */
+    cmpq $POOL_TAG_LAST, %rax
+    ja ExpFreeWithTag
+    READ_IRQL r10
+    cmpl $APC_LEVEL, %r10d
+    ja ExpFreeWithTag
+    FREE POOL_KIND_PAGED, 1, 7f
+7:  movl %eax, %edx /* the seal is gone, the slot is all that is left of it */
+    jmp ExpFreeOverflow
+
+    .balign 16
+    .globl ExAllocatePool2
+ExAllocatePool2:
+    FIND_SIZE ExpAllocate2
+    cmpq $FLAG_NONPAGED, %rcx
+    jne 9f
+    ALLOCATE 0, 0, CACHE_KEY, ExpAllocate2
+4:  leal 15(%rdx), %r10d
+    andl $-16, %r10d
+    leaq (%rax, %r10), %rcx
+    negq %r10
+    xorps %xmm0, %xmm0
+    addq $128, %r10
+    jg 6f
+5:  movups %xmm0, -128(%rcx, %r10)
+    movups %xmm0, -112(%rcx, %r10)
+    movups %xmm0, -96(%rcx, %r10)
+    movups %xmm0, -80(%rcx, %r10)
+    movups %xmm0, -64(%rcx, %r10)
+    movups %xmm0, -48(%rcx, %r10)
+    movups %xmm0, -32(%rcx, %r10)
+    movups %xmm0, -16(%rcx, %r10)
+    addq $128, %r10
+    jle 5b
+6:  subq $128, %r10
+    je 8f
+7:  movups %xmm0, (%rcx, %r10)
+    addq $16, %r10
+    jne 7b
+8:  ret
+    FINISH ExpAllocate2
+    jmp 4b
+9:  cmpq $FLAG_NONPAGED_STALE, %rcx
+    jne ExpAllocate2
+    ALLOCATE 0, 0, CACHE_KEY, ExpAllocate2
+    ret
+    FINISH ExpAllocate2
+    ret
+
+    .balign 16
+    .globl ExAllocatePoolWithTagPriority
+ExAllocatePoolWithTagPriority:
+    cmpl $HIGH_POOL_PRIORITY, %r9d
+    je ExAllocatePoolWithTag
+    cmpb $0, ExpScarce
+    jne ExpAllocateWithTagPriority
+    ALLOCATE_BY_TYPE ExpAllocateWithTagPriority
+
+/* ---- the same steps for C (System V calling convention); lists are numbered over all kinds --- */
+
+/* PVOID ExpPopCached(ULONG64 List): the caller's address of a block, NULL without one. */
+    .balign 16
+    .globl ExpPopCached
+ExpPopCached:
+1:  movq CACHE(CACHE_HEADS)(, %rdi, 8), %rax
+    sarq $LIST_SHIFT, %rax
+    je 2f
+    movq HEADER_SEAL(%rax), %rdx
+    movq %rdx, CACHE(CACHE_HEADS)(, %rdi, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    ret
+
+/* BOOLEAN ExpPushCached(PVOID Block, ULONG64 List): FALSE when the list has all it may have. */
+    .balign 16
+    .globl ExpPushCached
+ExpPushCached:
+1:  movq CACHE(CACHE_HEADS)(, %rsi, 8), %rax
+    movq %rax, HEADER_SEAL(%rdi)
+    incl %eax
+    cmpw CACHE(CACHE_DEPTHS)(, %rsi, 2), %ax
+    ja 3f
+    movq %rdi, %rdx
+    shlq $LIST_SHIFT, %rdx
+    movw %ax, %dx
+    movq %rdx, CACHE(CACHE_HEADS)(, %rsi, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    movl $1, %eax
+    ret
+3:  xorl %eax, %eax
+    ret
+
+/* BOOLEAN ExpInstallCached(ULONG64 List, ULONG64 Chain): FALSE when the list isn't empty. */
+    .balign 16
+    .globl ExpInstallCached
+ExpInstallCached:
+    xorl %eax, %eax
+1:  cmpq $0, CACHE(CACHE_HEADS)(, %rdi, 8)
+    jne 3f
+    movq %rsi, CACHE(CACHE_HEADS)(, %rdi, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    incl %eax
+3:  ret
+
+/* ULONG64 ExpDetachCached(ULONG64 List): all its blocks as a chain, 0 without any. */
+    .balign 16
+    .globl ExpDetachCached
+ExpDetachCached:
+    xorl %eax, %eax
+    xchgq %rax, CACHE(CACHE_HEADS)(, %rdi, 8)
+    ret
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,331 @@
+/*
+ * cache.c - blocks that were freed and stay with their processor, for the next one who wants one.
+ *
+ * Theory. Most frees are followed by an allocation of the same size on the same processor. So each
+ * processor keeps lists of free blocks, one a size, for each kind of pool; cache.S takes from and
+ * puts to them in a few instructions. Nobody else touches them: no lock, no interlocked operation;
+ * an interrupt in the middle makes the few instructions begin anew (kernel/ke/restart.h).
+ *
+ *   list word    | address of the first block, bits 0..47 | count 16 |
+ *   seal field   | the word that the list had before this block       |   of a block on a list
+ *                | key ^ own address, and the slot of its tag 16      |   of a block in use
+ *
+ * A list's word holds how many blocks there are, so that a push knows when the list is full, and
+ * the words of a list lie in its blocks: taking the first one means storing the word found in it.
+ * The same 8 bytes of a block in use hold its seal. The key is drawn at start, one for each pool.
+ * A pointer that is freed is a block of this pool and in use if its seal is right, and can hardly
+ * be right by chance or on purpose; a second free finds a list's word there. The tag's slot in the
+ * seal saves the search for it.
+ *
+ * How much is kept. Small blocks (up to 512 bytes with header) have lists that begin short and
+ * double whenever one overflows, up to a share of memory. One that overflows at its greatest length
+ * gives all it has, as a chain, to the depot, where a processor whose list is empty finds it: what
+ * one processor allocates and another frees travels in chains, not in blocks. Larger blocks have
+ * few sizes (a multiple of 128 bytes), short lists and no depot. What finds no room goes to the
+ * pool and is merged. When pages run out, all of it goes to the pool.
+ *
+ *   CACHE-1  A block on a list has PoolType POOL_BLOCK_CACHED, the size of the list, and the word
+ *            of the rest of the list in place of a seal. For the pool it is a block in use.
+ *   CACHE-2  A list's word counts its blocks; no list is longer than its Depth was at the last
+ *            push.
+ *   CACHE-3  A processor's lists are changed by that processor only, by one store.
+ *   CACHE-4  A block in use has a seal, made with its pool's key, its address and its tag's slot.
+ *   CACHE-5  No request fails for want of pages while a processor keeps a block of that pool.
+ */
+#include "mm/pool/cache.h"
+#include "kernel/rtl/section.h"
+
+#define EXACT_LIMIT   32 /* granules; larger blocks are a multiple of STEP granules */
+#define STEP          8
+#define FIRST_DEPTH   16
+#define MEDIUM_DEPTH  8 /* up to MEDIUM_LIMIT granules, */
+#define MEDIUM_LIMIT  128
+#define LARGE_DEPTH   3       /* above */
+#define LIST_BYTES    0x14000 /* 1,024 blocks of 80 bytes */
+#define LARGEST_DEPTH 1024    /* blocks in a list */
+#define WORD_SHIFT    16      /* a list's word is an address and 16 bits of a count */
+#define DEPOT_CHAINS  2
+
+/* Subcode of BAD_POOL_HEADER: the header of a freed block was modified. */
+#define BAD_CACHED_HEADER 0x24
+
+/* Chains that no processor has, by size. Only the words are touched under the lock. */
+typedef struct _POOL_DEPOT {
+    POOL_LOCK Lock;
+    ULONG Count;
+    ULONG64 Chains[DEPOT_CHAINS];
+} POOL_DEPOT;
+
+UCHAR ExpBlockGranules[POOL_CLASSES];
+static POOL_DEPOT ExpDepots[PoolKindCount][EXACT_LIMIT + 1];
+static USHORT ExpLargestDepths[POOL_CLASSES];
+static USHORT ExpFirstDepths[POOL_CLASSES];
+static BOOLEAN ExpCachesUsed;
+static ULONG ExpWatchers;
+
+/* ---- lengths --------------------------------------------------------------------------------- */
+
+static INIT VOID ExpChooseSizes(VOID)
+{
+    for (ULONG i = 1; i < POOL_CLASSES; i++) {
+        ULONG Granules = i + 1; /* and the header's */
+        if (Granules > EXACT_LIMIT) {
+            Granules = (Granules + STEP - 1) / STEP * STEP;
+        }
+        ExpBlockGranules[i] =
+            (UCHAR)(Granules < POOL_PAGE_GRANULES ? Granules : POOL_PAGE_GRANULES - 1);
+    }
+}
+
+static INIT VOID ExpChooseDepths(VOID)
+{
+    for (ULONG j = 1; j < POOL_CLASSES; j++) {
+        ULONG i = ExpBlockGranules[j]; /* other sizes (cache-aligned blocks) have no list */
+        ULONG Largest = LIST_BYTES / (i * POOL_GRANULE);
+        if (i > EXACT_LIMIT) {
+            Largest = i <= MEDIUM_LIMIT ? MEDIUM_DEPTH : LARGE_DEPTH;
+        }
+        Largest = Largest < LARGEST_DEPTH ? Largest : LARGEST_DEPTH;
+        ExpLargestDepths[i] = (USHORT)Largest;
+        ExpFirstDepths[i] = (USHORT)(Largest < FIRST_DEPTH ? Largest : FIRST_DEPTH);
+    }
+}
+
+static VOID ExpSetDepths(PPOOL_CACHE Cache)
+{
+    for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {
+        for (ULONG i = 0; i < POOL_CLASSES; i++) {
+            Cache->Depths[Kind][i] = ExpCachesUsed ? ExpFirstDepths[i] : 0;
+        }
+    }
+}
+
+static VOID ExpSetFastPath(PPOOL_CACHE Cache)
+{
+    BOOLEAN Use = ExpWatchers == 0 && !KiCheckedMode;
+    Cache->Key = Use ? ExpPools[PoolKindNonPagedNx].Key : 0;
+    Cache->PagedKey = Use ? ExpPools[PoolKindPaged].Key : 0;
+    ULONG64 Difference = Cache->Key ^ Cache->PagedKey;
+    Cache->PagedTurn = Difference << (64 - POOL_SEAL_SHIFT) | Difference >> POOL_SEAL_SHIFT;
+    Cache->FastLimit = Use ? POOL_SMALL_LIMIT : 0;
+}
+
+VOID ExpInitializeCache(PPOOL_CACHE Cache)
+{
+    ExpSetDepths(Cache);
+    ExpSetFastPath(Cache);
+}
+
+INIT VOID ExpInitializeCaches(VOID)
+{
+    ExpChooseSizes();
+    ExpChooseDepths();
+    for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {
+        ExpPools[Kind].Key = ExpDrawKey();
+    }
+    ExpCachesUsed = TRUE;
+    ExpInitializeCache(ExpCacheOf(0));
+}
+
+VOID ExpReviewFastPaths(VOID)
+{
+    for (ULONG i = 0; ExpCacheOf(i) != NULL; i++) {
+        ExpSetFastPath(ExpCacheOf(i));
+    }
+}
+
+VOID ExpWatchRequests(POOL_WATCHER Watcher, BOOLEAN Watch)
+{
+    if (Watch) {
+        __atomic_fetch_or(&ExpWatchers, Watcher, __ATOMIC_RELAXED);
+    } else {
+        __atomic_fetch_and(&ExpWatchers, ~(ULONG)Watcher, __ATOMIC_RELAXED);
+    }
+    ExpReviewFastPaths();
+}
+
+VOID ExpUseCaches(BOOLEAN Use)
+{
+    ExpCachesUsed = Use;
+    for (ULONG i = 0; ExpCacheOf(i) != NULL; i++) {
+        ExpSetDepths(ExpCacheOf(i));
+    }
+    for (ULONG Kind = 0; !Use && Kind < PoolKindCount; Kind++) {
+        ExpDrainCaches((POOL_KIND)Kind);
+    }
+}
+
+/* ---- chains ---------------------------------------------------------------------------------- */
+
+/* The first block of a chain; the address's upper bits are all equal (or all 0, on the host). */
+static inline PPOOL_HEADER ExpFirstOfChain(ULONG64 Chain)
+{
+    return ExpHeaderOf((PVOID)((LONG64)Chain >> WORD_SHIFT));
+}
+
+/*
+ * A block that left a list is one still, or somebody wrote over its header: 0x19/0x0D. Checked
+ * mode looks at each, drains at all.
+ */
+static VOID ExpCheckCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Granules)
+{
+    if (Header->PoolType != POOL_BLOCK_CACHED || Header->BlockSize != Granules ||
+        Header->PoolIndex != Pool->Kind) {
+        KeBugCheckEx(BAD_POOL_HEADER, BAD_CACHED_HEADER, (ULONG_PTR)Header, *(PULONG64)Header,
+                     (ULONG_PTR)Pool);
+    }
+}
+
+static VOID ExpReturnChain(PPOOL_DESCRIPTOR Pool, ULONG64 Chain, ULONG Granules)
+{
+    while (Chain != 0) {
+        PPOOL_HEADER Header = ExpFirstOfChain(Chain);
+        ExpCheckCached(Pool, Header, Granules);
+        Chain = Header->Seal;
+        Header->PoolType = Pool->BlockType;
+        ExpReturnBlock(Pool, Header);
+    }
+}
+
+/* A chain for a processor that has none of this size; 0 without one. */
+static ULONG64 ExpTakeChain(POOL_KIND Kind, ULONG Granules)
+{
+    if (Granules > EXACT_LIMIT || ExpDepots[Kind][Granules].Count == 0) {
+        return 0;
+    }
+    POOL_DEPOT *Depot = &ExpDepots[Kind][Granules];
+    ULONG64 State = ExpAcquireSpin(&Depot->Lock);
+    ULONG64 Chain = Depot->Count == 0 ? 0 : Depot->Chains[--Depot->Count];
+    ExpReleaseSpin(&Depot->Lock, State);
+    return Chain;
+}
+
+static BOOLEAN ExpStoreChain(POOL_KIND Kind, ULONG Granules, ULONG64 Chain)
+{
+    POOL_DEPOT *Depot = &ExpDepots[Kind][Granules];
+    ULONG64 State = ExpAcquireSpin(&Depot->Lock);
+    BOOLEAN Room = Depot->Count < DEPOT_CHAINS;
+    if (Room) {
+        Depot->Chains[Depot->Count++] = Chain;
+    }
+    ExpReleaseSpin(&Depot->Lock, State);
+    return Room;
+}
+
+/* ---- taking and keeping ---------------------------------------------------------------------- */
+
+PPOOL_HEADER ExpTakeCached(PPOOL_DESCRIPTOR Pool, ULONG Granules)
+{
+    ULONG64 List = ExpListOf(Pool->Kind, Granules), Chain;
+    PVOID Block;
+    while ((Block = ExpPopCached(List)) == NULL) {
+        Chain = ExpTakeChain(Pool->Kind, Granules);
+        if (Chain == 0) {
+            return NULL;
+        }
+        if (!ExpInstallCached(List, Chain)) { /* filled meanwhile, or another processor's */
+            ExpReturnChain(Pool, Chain, Granules);
+        }
+    }
+    if (KiCheckedMode) {
+        ExpCheckCached(Pool, ExpHeaderOf(Block), Granules);
+    }
+    return ExpHeaderOf(Block);
+}
+
+/* Makes room on a full list. FALSE when it must not grow and the depot is full, too. */
+static BOOLEAN ExpMakeRoom(POOL_KIND Kind, ULONG Granules)
+{
+    PUSHORT Depth = &ExpOwnCache()->Depths[Kind][Granules];
+    ULONG Now = *Depth, Largest = ExpLargestDepths[Granules];
+    if (Now == 0) {
+        return FALSE;
+    }
+    if (Now < Largest) {
+        *Depth = (USHORT)(Now * 2 < Largest ? Now * 2 : Largest);
+        return TRUE;
+    }
+    if (Granules > EXACT_LIMIT || ExpDepots[Kind][Granules].Count == DEPOT_CHAINS) {
+        return FALSE;
+    }
+    ULONG64 Chain = ExpDetachCached(ExpListOf(Kind, Granules));
+    if (Chain != 0 && !ExpStoreChain(Kind, Granules, Chain)) {
+        ExpReturnChain(&ExpPools[Kind], Chain, Granules);
+    }
+    return TRUE;
+}
+
+BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
+{
+    ULONG64 List = ExpListOf(Pool->Kind, Header->BlockSize);
+    UCHAR PoolType = Header->PoolType;
+    Header->PoolType = POOL_BLOCK_CACHED;
+    while (!ExpPushCached(Header + 1, List)) {
+        if (!ExpMakeRoom(Pool->Kind, Header->BlockSize)) {
+            Header->PoolType = PoolType;
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* ---- giving all back (CACHE-5) --------------------------------------------------------------- */
+
+/* What another processor had; guarded by the lock of who drains. */
+typedef struct _POOL_DRAIN {
+    POOL_KIND Kind;
+    ULONG64 Chains[POOL_CLASSES];
+} POOL_DRAIN, *PPOOL_DRAIN;
+
+static POOL_DRAIN ExpDrains[PoolKindCount];
+
+/* On the processor that is drained, at any IRQL: touches no block. */
+static VOID ExpDetachAll(PVOID Context)
+{
+    PPOOL_DRAIN Drain = Context;
+    for (ULONG i = 0; i < POOL_CLASSES; i++) {
+        Drain->Chains[i] = ExpDetachCached(ExpListOf(Drain->Kind, i));
+    }
+}
+
+static BOOLEAN ExpHasCached(const POOL_CACHE *Cache, POOL_KIND Kind)
+{
+    for (ULONG i = 0; i < POOL_CLASSES; i++) {
+        if (__atomic_load_n(&Cache->Heads[Kind][i], __ATOMIC_RELAXED) != 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static BOOLEAN ExpDrainDepots(POOL_KIND Kind)
+{
+    BOOLEAN Any = FALSE;
+    ULONG64 Chain;
+    for (ULONG i = 0; i <= EXACT_LIMIT; i++) {
+        while ((Chain = ExpTakeChain(Kind, i)) != 0) {
+            ExpReturnChain(&ExpPools[Kind], Chain, i);
+            Any = TRUE;
+        }
+    }
+    return Any;
+}
+
+BOOLEAN ExpDrainCaches(POOL_KIND Kind)
+{
+    PPOOL_DRAIN Drain = &ExpDrains[Kind];
+    BOOLEAN Any = FALSE;
+    ULONG64 State = ExpLockDrain(Kind);
+    Drain->Kind = Kind;
+    for (ULONG i = 0; ExpCacheOf(i) != NULL; i++) {
+        if (ExpHasCached(ExpCacheOf(i), Kind)) {
+            ExpRunOn(i, ExpDetachAll, Drain);
+            for (ULONG Granules = 0; Granules < POOL_CLASSES; Granules++) {
+                ExpReturnChain(&ExpPools[Kind], Drain->Chains[Granules], Granules);
+            }
+            Any = TRUE;
+        }
+    }
+    ExpUnlockDrain(Kind, State);
+    return ExpDrainDepots(Kind) || Any;
+}

@@ -1,0 +1,117 @@
+/*
+ * cache.h - a processor's own free blocks and counters, and what the files of mm/pool/ ask of them.
+ *
+ * cache.c has the theory. Lists are numbered over all kinds: ExpListOf.
+ */
+#pragma once
+
+#include "mm/pool/cache_layout.h"
+#include "mm/pool/pool.h"
+
+/*
+ * What a processor has of the pools, in its record at gs:POOL_CACHE_OFFSET. Heads are words: the
+ * first block's address shifted up by 16, and below it how many blocks there are.
+ */
+typedef struct _POOL_CACHE {
+    ULONG64 FastLimit; /* the largest request that cache.S serves; 0: none */
+    ULONG64 Key;       /* what the seals of nonpaged blocks are made with; 0 while FastLimit is */
+    ULONG64 PagedKey;
+    ULONG64 PagedTurn;
+    ULONG64 Reserved[4];
+    ULONG64 Heads[PoolKindCount][POOL_CACHE_CLASSES];
+    USHORT Depths[PoolKindCount][POOL_CACHE_CLASSES]; /* how many blocks a list may have; 0: none */
+    ULONG64 Allocs[2][POOL_TAG_COUNTERS];             /* by tag: nonpaged, paged */
+    ULONG64 Frees[2][POOL_TAG_COUNTERS];
+    ULONG64 Granules[2][POOL_TAG_COUNTERS];
+} POOL_CACHE, *PPOOL_CACHE;
+_Static_assert(offsetof(POOL_CACHE, FastLimit) == CACHE_LIMIT, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, Key) == CACHE_KEY, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, PagedKey) == CACHE_PAGED_KEY, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, PagedTurn) == CACHE_PAGED_TURN, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, Heads) == CACHE_HEADS, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, Depths) == CACHE_DEPTHS, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, Allocs) == CACHE_ALLOCS, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, Frees) == CACHE_FREES, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, Granules) == CACHE_GRANULES, "cache.S");
+_Static_assert(sizeof(POOL_CACHE) == CACHE_BYTES, "cache.S");
+_Static_assert(POOL_KIND_PAGED == PoolKindPaged && BLOCK_CACHED == POOL_BLOCK_CACHED &&
+                   BLOCK_IN_USE == POOL_BLOCK_IN_USE && BLOCK_PAGED == POOL_BLOCK_PAGED,
+               "cache.S");
+_Static_assert(POOL_CACHE_CLASSES == POOL_CLASSES, "a list for each class");
+
+static inline ULONG64 ExpListOf(POOL_KIND Kind, ULONG Granules)
+{
+    return (ULONG64)Kind * POOL_CACHE_CLASSES + Granules;
+}
+
+/* Granules of the block that serves (bytes + 15) / 16; 0 for none. */
+extern UCHAR ExpBlockGranules[POOL_CLASSES];
+
+/* ---- seals ----------------------------------------------------------------------------------- */
+
+#define POOL_SEAL_SHIFT 48
+#define POOL_SEAL_PROTECTED                                                                        \
+    0x8000 /* the tag is PROTECTED_POOL: never a free without a look at it */
+#define POOL_SEAL_BROKEN MAXULONG
+
+/* What stands in the header of the block at P whose tag has this slot. */
+static inline ULONG64 ExpMakeSeal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Slot)
+{
+    return Pool->Key ^ (ULONG_PTR)P ^ ((ULONG64)Slot << POOL_SEAL_SHIFT);
+}
+
+/* The slot again; POOL_SEAL_BROKEN when it is no seal of this block. */
+static inline ULONG ExpReadSeal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG64 Seal)
+{
+    ULONG64 Clear = Seal ^ Pool->Key ^ (ULONG_PTR)P;
+    return Clear << (64 - POOL_SEAL_SHIFT) == 0 ? (ULONG)(Clear >> POOL_SEAL_SHIFT)
+                                                : POOL_SEAL_BROKEN;
+}
+
+/* ---- cache.S: on the processor that calls, whatever interrupts ------------------------------- */
+
+/* The caller's address of a block from a list, NULL when it is empty. */
+PVOID ExpPopCached(ULONG64 List);
+/* Puts a block, which is POOL_BLOCK_CACHED, on a list. FALSE when that has all it may have. */
+BOOLEAN ExpPushCached(PVOID Block, ULONG64 List);
+/* All of a list as a chain, which is what its word was; 0 when it was empty. */
+ULONG64 ExpDetachCached(ULONG64 List);
+/* Makes a chain the list. FALSE when it isn't empty. */
+BOOLEAN ExpInstallCached(ULONG64 List, ULONG64 Chain);
+
+/* ---- cache.c --------------------------------------------------------------------------------- */
+
+/* A block from the processor's list, or a chain of another's; NULL: the pool must be asked. */
+PPOOL_HEADER ExpTakeCached(PPOOL_DESCRIPTOR Pool, ULONG Granules);
+/*
+ * Keeps a block, in use and checked, on the processor's list. FALSE when it has no room there: the
+ * header is as it was, but without a seal.
+ */
+BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header);
+/*
+ * Gives all that processors keep of a kind back to the pool. IRQL as for a free. TRUE if there was
+ * something.
+ */
+BOOLEAN ExpDrainCaches(POOL_KIND Kind);
+/* Prepares a processor's part, which is zero. */
+VOID ExpInitializeCache(PPOOL_CACHE Cache);
+/* Caches are used, or everything goes to the pools at once: for tests that look at pages. */
+VOID ExpUseCaches(BOOLEAN Use);
+/*
+ * Common requests are served by cache.S unless somebody wants to see all of them. Checked mode
+ * does so by itself.
+ */
+typedef enum _POOL_WATCHER {
+    PoolWatcherVerifier = 1,
+    PoolWatcherFailures = 2, /* fail.c */
+} POOL_WATCHER;
+VOID ExpWatchRequests(POOL_WATCHER Watcher, BOOLEAN Watch);
+VOID ExpReviewFastPaths(VOID); /* checked mode began or ended */
+/* Chooses the keys of all pools and prepares the calling processor's part. Boot only. */
+VOID ExpInitializeCaches(VOID);
+
+/* ---- platform.c: the kernel only ------------------------------------------------------------- */
+
+VOID ExpInitializePlatform(VOID);
+/* Another processor's part, which is zero, before or after it runs. */
+VOID ExpJoinProcessor(ULONG Processor);
