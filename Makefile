@@ -37,14 +37,14 @@ endif
 
 SECONDS ?= 1800
 
-.PHONY: help all run test soak bench debug lint iso clean conformance host-tests setup-build setup-run setup-test setup-lint \
+.PHONY: help all run test soak bench debug lint iso clean conformance host-tests fuzzers setup-build setup-run setup-test setup-lint \
     model setup-model
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run          build, boot and stop at the monitor prompt (Ctrl-A X leaves)'
 	@echo 'make test         build and run every test; the last line is the verdict'
-	@echo 'make soak         storms and all scenarios for SECONDS=1800; prints seeds and totals'
+	@echo 'make soak         fuzzers, storms, all scenarios for SECONDS=1800; prints seeds and totals'
 	@echo 'make bench        guest instructions of the hot paths, into build/bench.tsv'
 	@echo 'make debug        gdb on the kernel, stopped at its entry'
 	@echo 'make all          the kernel: build/tarn.elf'
@@ -66,7 +66,7 @@ run: all setup-run
 test: all setup-test host-tests
 	@tools/tarn prove $(ARGS)
 
-soak: all setup-test setup-model host-tests
+soak: all setup-test setup-model host-tests fuzzers
 	@tools/tarn soak $(SECONDS) $(ARGS)
 
 bench: all setup-run
@@ -131,10 +131,36 @@ host_sources = $(wildcard $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tes
 
 host-tests: setup-test $(HOST_TESTS)
 
+# Fuzzers for who has clang: tests/host/X_fuzz.c names its sources in the same way. Only what is
+# the kernel's own counts as covered. The same model without sanitizers does most operations.
+FUZZERS := $(if $(shell command -v clang),$(patsubst tests/host/%.c,$(BUILD)/fuzz/%,$(wildcard tests/host/*_fuzz.c)))
+FUZZ_CFLAGS := $(filter-out -mms-bitfields -O1 -Werror,$(HOST_CFLAGS)) -O2 -Wno-unknown-attributes
+fuzz_sources = $(wildcard $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/host/$(1).c) tests/host/$(1).c)
+
+fuzzers: $(FUZZERS) $(BUILD)/fuzz/pool_model
+	@$(if $(FUZZERS),,echo 'fuzzers: skipped, there is no clang')
+
 .SECONDEXPANSION:
 $(BUILD)/host/%_test: tests/host/%_test.c $$(call host_sources,$$*_test) $(HOST_HEADERS) | setup-test
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<)gcc $(HOST_CFLAGS) -o $@ $(filter %.c %.S,$^)
+
+$(BUILD)/fuzz/obj/tests/%.c.o: FUZZ_COVERAGE :=
+$(BUILD)/fuzz/obj/%.c.o: FUZZ_COVERAGE := -fsanitize-coverage=inline-8bit-counters,pc-table
+$(BUILD)/fuzz/obj/%.c.o: %.c $(HOST_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,CLANG,$<)clang $(FUZZ_CFLAGS) $(FUZZ_COVERAGE) -c $< -o $@
+
+$(BUILD)/fuzz/obj/%.S.o: %.S $(HOST_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,CLANG,$<)clang $(FUZZ_CFLAGS) -c $< -o $@
+
+$(BUILD)/fuzz/%_fuzz: $$(addprefix $(BUILD)/fuzz/obj/,$$(addsuffix .o,$$(call fuzz_sources,$$*_fuzz)))
+	$(call say,CLANG,$@)clang -no-pie -fsanitize=fuzzer,address,undefined $^ -o $@
+
+$(BUILD)/fuzz/pool_model: tests/host/pool_model_test.c $(call host_sources,pool_model_test) $(HOST_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)gcc $(filter-out -fsanitize% -fno-sanitize% -O1,$(HOST_CFLAGS)) -O2 -o $@ $(filter %.c %.S,$^)
 
 .SECONDARY:
 .DELETE_ON_ERROR:

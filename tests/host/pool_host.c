@@ -293,7 +293,8 @@ DECLSPEC_NORETURN VOID ExpRaiseStatus(NTSTATUS Status, PVOID Caller)
 
 /* ---- TAP ------------------------------------------------------------------------------------- */
 
-static int HostPoints, HostFailed, HostFailures;
+int HostFailures;
+static int HostPoints, HostFailed;
 
 VOID HostPlan(int Points)
 {

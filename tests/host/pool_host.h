@@ -45,6 +45,7 @@ PVOID HostPage(POOL_KIND Kind, SIZE_T Page);
 VOID HostPlan(int Points);
 VOID HostPoint(const char *Name);
 BOOLEAN HostCheck(BOOLEAN Holds, const char *Text, const char *File, int Line);
+extern int HostFailures; /* since the last point */
 #define HOST_CHECK(c) HostCheck(!!(c), #c, __FILE__, __LINE__)
 int HostVerdict(VOID);
 

@@ -84,18 +84,24 @@ class OrderTest(LauncherTest):
         super().setUp()
         kernel(self.path('tarn.elf'), tests=['storm/a', 'b/one'], crashes=[('a/b', '0xA * * * *')])
         self.commands = []
+        self.words = []
         self.fails = None
         run, clock = endurance._run, endurance.time
         self.addCleanup(setattr, endurance, '_run', run)
         self.addCleanup(setattr, endurance, 'time', clock)
+        self.addCleanup(setattr, endurance, 'FUZZERS', endurance.FUZZERS)
+        endurance.FUZZERS = self.path('fuzz')
         self.now = 0.0
         endurance._run = self.note
         endurance.time = SimpleNamespace(monotonic=lambda: self.now)
 
     def note(self, words, _totals):
         """A storm takes 10 seconds, everything else 4."""
-        name = 'model' if words == [endurance.MODEL] else words[3]
+        name = {endurance.MODEL: 'model', self.path('fuzz/a_fuzz'): 'fuzz'}.get(
+            words[0]) or words[3]
         self.commands.append(name)
+        if name not in ('model', 'fuzz'):
+            self.words.append(words)
         self.now += 10 if name == endurance.STORMS else 4
         return (3, 'BUG CHECK') if name == self.fails else (0, '')
 
@@ -132,6 +138,36 @@ class OrderTest(LauncherTest):
         self.assertEqual('crash/a/b', self.commands[-1])
         self.assertIn('soak: FAILED: BUG CHECK\n', said)
         self.assertIn('soak: repeat: tools/tarn test crash/a/b\n', said)
+
+    def fuzzer(self):
+        os.makedirs(self.path('fuzz'))
+        for name in ('a_fuzz', 'crash-of-a', 'pool_model'):
+            with open(self.path('fuzz/' + name), 'w', encoding='utf-8'):
+                pass
+
+    def test_fuzzers_come_first(self):
+        self.fuzzer()
+        status, said = self.soak(10)
+        self.assertEqual(0, status)
+        self.assertEqual(['fuzz', endurance.STORMS],
+                         [name for name in self.commands if name != 'model'][:2])
+        self.assertEqual(1, self.commands.count('fuzz'))
+        self.assertIn('fuzzer a_fuzz\n', said)
+
+    def test_a_fuzzer_that_fails(self):
+        self.fuzzer()
+        self.fails = 'fuzz'
+        status, said = self.soak(10)
+        self.assertEqual(1, status)
+        self.assertEqual('fuzz', self.commands[-1])
+        self.assertIn('a_fuzz -max_len=', said)
+
+    def test_every_allocation_fails_and_not_a_sample(self):
+        self.soak(10000)
+        walks = [words for words in self.words if words[3].startswith('fail-nth-')]
+        self.assertTrue(walks)
+        for words in walks:
+            self.assertIn('fail-nth=all', words)
 
     def test_a_model_that_fails(self):
         endurance_model = endurance.MODEL

@@ -102,8 +102,11 @@ class Source:
         return Finding(self.path, line, rule, text, warning)
 
 
+NOT_TEXT = 'tests/fuzz/corpus/'  # inputs that fuzzers found
+
+
 def list_files(root):
-    """Paths of all files of the tree that are tracked or new, without what git ignores."""
+    """Paths of all text files of the tree that are tracked or new, without what git ignores."""
     if os.path.exists(os.path.join(root, '.git')):
         command = ['git', '-C', root, 'ls-files', '-co', '--exclude-standard', '-z']
         names = subprocess.run(command, check=True, capture_output=True).stdout.decode()
@@ -111,7 +114,8 @@ def list_files(root):
     else:
         paths = [os.path.relpath(os.path.join(folder, name), root)
                  for folder, _, names in os.walk(root) for name in names]
-    return sorted(path for path in set(paths) if os.path.isfile(os.path.join(root, path)))
+    return sorted(path for path in set(paths) if not path.startswith(NOT_TEXT) and
+                  os.path.isfile(os.path.join(root, path)))
 
 
 def load(root, paths=None):

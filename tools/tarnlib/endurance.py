@@ -1,8 +1,9 @@
 """`tarn soak SECONDS`: everything, over and over, until the time is over or something fails.
 
-First the model of the dispatcher (tests/model/check, where it is there). Then in turns a machine
-that runs the storms with a seed that no run had before, and scenarios of the matrix for as long as
-that took. The kernel's lines `# storm: switches N, waits N, ...` are added up.
+First the model of the dispatcher (tests/model/check) and the fuzzers (build/fuzz), where they are
+there. Then in turns a machine that runs the storms with a seed that no run had before, and
+scenarios of the matrix for as long as that took. The kernel's lines `# storm: switches N, waits
+N, ...` are added up.
 """
 
 import os
@@ -18,6 +19,12 @@ from tarnlib import errors, guest, paths, scenario
 from tarnlib.errors import USAGE, TarnError
 
 PROGRAM = os.path.join(paths.ROOT, 'tools', 'tarn')
+CORPUS = os.path.join(paths.ROOT, 'tests', 'fuzz', 'corpus')
+FUZZERS = paths.build('fuzz')
+FUZZ_SECONDS = 60
+FUZZER = '_fuzz'
+WALKS = 'fail-nth-'  # scenarios
+WALK_LIMIT = 14400  # seconds: thousands of runs of tests that fill all memory
 MODEL = os.path.join(paths.ROOT, 'tests', 'model', 'check')
 STORMS = 'storm/*'
 TOTALS = re.compile(r'^# storm: ((?:[A-Za-z]+ \d+(?:, )?)+)$')
@@ -92,6 +99,23 @@ class Soak:
             if status:
                 raise Failed([f'soak: FAILED: {last}', 'soak: repeat: tests/model/check'], status)
 
+    def fuzz(self):
+        """Each fuzzer for a minute; what it finds new goes to build/, the rest is in the corpus."""
+        folder = FUZZERS
+        names = os.listdir(folder) if os.path.isdir(folder) else ()
+        for name in sorted(name for name in names if name.endswith(FUZZER)):
+            print(f'fuzzer {name}', flush=True)
+            found = paths.build('fuzz', 'found', name, '')
+            os.makedirs(found, exist_ok=True)
+            words = [os.path.join(folder, name), '-max_len=4096', '-len_control=0',
+                     f'-max_total_time={FUZZ_SECONDS}', f'-artifact_prefix={folder}/', found,
+                     os.path.join(CORPUS, name.removesuffix(FUZZER))]
+            status, last = _run(words, self.totals)
+            if status:
+                raise Failed([f'soak: FAILED: {last}', f'soak: repeat: {shlex.join(words)}'],
+                             errors.FAILED)
+            print(last, flush=True)
+
     def storm(self):
         mode = MODES[self.storms % len(MODES)]
         print(f'storm {self.storms + 1}: seed {self.seed}, {self.cpus} processors, {mode} mode',
@@ -104,15 +128,19 @@ class Soak:
 
     def next_scenario(self):
         name = self.matrix[self.at]
-        self._check(['test', name], paths.log(name))
+        words = ['test', name]
+        if name.startswith(WALKS):  # every allocation fails once, not a sample of them
+            words += ['--timeout', str(WALK_LIMIT), '--cmdline', 'fail-nth=all']
+        self._check(words, paths.log(name))
         self.scenarios += 1
         self.at = (self.at + 1) % len(self.matrix)
         self.passes += self.at == 0
 
     def run(self, seconds, storms_only):
-        """Turns until the time is over, which does not count what the model takes."""
+        """Turns until the time is over, which does not count what comes before them."""
         if not storms_only:
             self.model()
+            self.fuzz()
         began = time.monotonic()
         while True:
             before = time.monotonic()
