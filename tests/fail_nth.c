@@ -18,7 +18,7 @@
 #include "kernel/rtl/rtl.h"
 #include "mm/pool/request.h"
 #include "tests/fail_nth.h"
-#include "tests/pool/pool_cases.h"
+#include "tests/pool/special_cases.h"
 
 BOOT_OPTION(FailNth, "fail-nth",
             "fail-nth=all|sample|N  repeats each test with a failed pool allocation, all in turn, "
@@ -131,7 +131,7 @@ static VOID FailRemember(const FAIL_BLOCK *Block)
     }
 }
 
-/* Page tables, maps of address space and the table of big blocks, which are kept for good. */
+/* Page tables, maps of address space, tables of blocks: what is kept for good. */
 static SIZE_T FailKeptPages(VOID)
 {
     PVOID Begin, End;
@@ -142,6 +142,9 @@ static SIZE_T FailKeptPages(VOID)
     }
     for (ULONG i = 0; i < MiRegionCount; i++) {
         Kept += 2 * BYTES_TO_PAGES(MiRegions[i].InUse.SizeOfBitMap / 8); /* InUse and Last */
+    }
+    for (ULONG i = 0; i < MI_SPECIAL_PARTS; i++) {
+        Kept += BYTES_TO_PAGES(MiSpecialParts[i].Records * sizeof(MI_SPECIAL_RECORD));
     }
     return Kept;
 }
@@ -254,6 +257,7 @@ static VOID FailSettle(VOID)
 
 static VOID FailCompare(const FAIL_STATE *Before)
 {
+    SpecialOff();
     FAIL_STATE After = FailReadState();
     if (!FailStatesAgree(Before, &After)) {
         FailSettle();

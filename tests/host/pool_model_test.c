@@ -8,6 +8,7 @@
  *
  *     build/host/pool_model_test [STEPS [SEED]]
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include "tests/host/pool_model.h"
 
@@ -45,5 +46,6 @@ int main(int Count, char **Arguments)
     Run(Steps, 10);
     ModelEmpty();
     HostPoint("host/pool_model/after-exhaustion");
+    printf("# %llu operations\n", (unsigned long long)ModelOperations);
     return HostVerdict();
 }

@@ -21,8 +21,10 @@ VOID SpecialOn(const CHAR *Word)
 
 VOID SpecialOff(VOID)
 {
-    ExpSetVerifier(&SpecialBefore);
-    SpecialChanged = FALSE;
+    if (SpecialChanged) {
+        ExpSetVerifier(&SpecialBefore);
+        SpecialChanged = FALSE;
+    }
 }
 
 BOOLEAN SpecialIs(PVOID Block)
