@@ -1,0 +1,504 @@
+/*
+ * restart.c - tests of the restartable sequences of the pools: something else uses the same list
+ * between any two instructions, and no block is given out twice or lost.
+ *
+ * A routine runs with a trap behind each instruction. At step k of those that lie in .text.restart
+ * a conflict happens on the same processor: from the trap, which then has the sequence begin anew,
+ * or in a DPC that the trap asks for and that runs behind it. Then the routine goes on at full
+ * speed. All k are walked through.
+ */
+#include "kernel/ke/restart.h"
+#include "tests/fail_nth.h"
+#include "tests/ke/steps.h"
+#include "tests/pool/pool_cases.h"
+
+#define EFLAGS_TF     0x100
+#define STEP_TAG      'petS'
+#define BYTES         340 /* a size that nothing else in the kernel has */
+#define LISTED        6   /* blocks on the list before an operation */
+#define FILL_RESULT   0xA1
+#define FILL_STRAYS   0xB2
+#define STEPS_AT_MOST 200
+
+/* ---- what is run step by step ---------------------------------------------------------------- */
+
+static struct {
+    POOL_KIND Kind;
+    ULONG64 List;
+    PVOID Block;   /* that an operation frees, or that it took */
+    ULONG64 Chain; /* that one installs */
+} Op;
+
+static VOID AllocateNx(VOID)
+{
+    Op.Block = ExAllocatePoolWithTag(NonPagedPoolNx, BYTES, STEP_TAG);
+}
+
+static VOID AllocatePaged(VOID)
+{
+    Op.Block = ExAllocatePoolWithTag(PagedPool, BYTES, STEP_TAG);
+}
+
+static VOID AllocatePriority(VOID)
+{
+    Op.Block = ExAllocatePoolWithTagPriority(NonPagedPoolNx, BYTES, STEP_TAG, NormalPoolPriority);
+}
+
+static VOID AllocatePagedPriority(VOID)
+{
+    Op.Block = ExAllocatePoolWithTagPriority(PagedPool, BYTES, STEP_TAG, LowPoolPriority);
+}
+
+static VOID AllocateHigh(VOID)
+{
+    Op.Block = ExAllocatePoolWithTagPriority(NonPagedPoolNx, BYTES, STEP_TAG, HighPoolPriority);
+}
+
+static VOID AllocateZeroed(VOID)
+{
+    Op.Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, BYTES, STEP_TAG);
+    CHECK(PoolIsFilled(Op.Block, 0, 0, BYTES));
+}
+
+static VOID AllocateStale(VOID)
+{
+    Op.Block = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, BYTES, STEP_TAG);
+}
+
+/* Its tag has no slot of its own form, so that C finishes the header. */
+static VOID AllocateProtected(VOID)
+{
+    Op.Block = ExAllocatePoolWithTag(NonPagedPoolNx, BYTES, STEP_TAG | PROTECTED_POOL);
+}
+
+static VOID FreeTagged(VOID)
+{
+    ExFreePoolWithTag(Op.Block, STEP_TAG);
+    Op.Block = NULL;
+}
+
+static VOID FreeUntagged(VOID)
+{
+    ExFreePool(Op.Block);
+    Op.Block = NULL;
+}
+
+static VOID Pop(VOID)
+{
+    Op.Block = ExpPopCached(Op.List);
+}
+
+static VOID Push(VOID)
+{
+    CHECK(ExpPushCached(Op.Block, Op.List));
+    Op.Block = NULL;
+}
+
+static VOID Install(VOID)
+{
+    if (ExpInstallCached(Op.List, Op.Chain)) {
+        Op.Chain = 0;
+    }
+}
+
+typedef struct _STEPPED {
+    const CHAR *Name;
+    POOL_KIND Kind;
+    TEST_STEP_ROUTINE *Before, *Run, *After;
+} STEPPED;
+
+static VOID Nothing(VOID)
+{
+}
+
+static VOID TakeOne(VOID)
+{
+    Op.Block = ExAllocatePoolWithTag(PoolCases[Op.Kind].Type, BYTES, STEP_TAG);
+}
+
+static VOID GiveBack(VOID)
+{
+    ExFreePoolWithTag(Op.Block, STEP_TAG | (ExpHeaderOf(Op.Block)->PoolTag & PROTECTED_POOL));
+}
+
+static VOID PopOne(VOID)
+{
+    Op.Block = ExpPopCached(Op.List);
+}
+
+static VOID PushBack(VOID)
+{
+    if (CHECK(Op.Block != NULL)) {
+        CHECK(ExpPushCached(Op.Block, Op.List));
+    }
+}
+
+static VOID TakeList(VOID)
+{
+    Op.Chain = ExpDetachCached(Op.List);
+}
+
+/* What could not be installed goes back block by block. */
+static VOID PushChain(VOID)
+{
+    while (Op.Chain != 0) {
+        PVOID Block = (PVOID)((LONG64)Op.Chain >> 16);
+        Op.Chain = ExpHeaderOf(Block)->Seal;
+        CHECK(ExpPushCached(Block, Op.List));
+    }
+}
+
+static const STEPPED Operations[] = {
+    {"ExAllocatePoolWithTag", PoolKindNonPagedNx, Nothing, AllocateNx, GiveBack},
+    {"ExAllocatePoolWithTag, paged", PoolKindPaged, Nothing, AllocatePaged, GiveBack},
+    {"...TagPriority", PoolKindNonPagedNx, Nothing, AllocatePriority, GiveBack},
+    {"...TagPriority, paged", PoolKindPaged, Nothing, AllocatePagedPriority, GiveBack},
+    {"...TagPriority, high", PoolKindNonPagedNx, Nothing, AllocateHigh, GiveBack},
+    {"ExAllocatePool2", PoolKindNonPagedNx, Nothing, AllocateZeroed, GiveBack},
+    {"ExAllocatePool2, not zeroed", PoolKindNonPagedNx, Nothing, AllocateStale, GiveBack},
+    {"a protected tag", PoolKindNonPagedNx, Nothing, AllocateProtected, GiveBack},
+    {"ExFreePoolWithTag", PoolKindNonPagedNx, TakeOne, FreeTagged, Nothing},
+    {"ExFreePoolWithTag, paged", PoolKindPaged, TakeOne, FreeTagged, Nothing},
+    {"ExFreePool", PoolKindNonPagedNx, TakeOne, FreeUntagged, Nothing},
+    {"ExpPopCached", PoolKindNonPagedNx, Nothing, Pop, PushBack},
+    {"ExpPushCached", PoolKindPaged, PopOne, Push, Nothing},
+    {"ExpInstallCached", PoolKindNonPagedNx, TakeList, Install, PushChain},
+};
+
+/* ---- what happens in between ----------------------------------------------------------------- */
+
+/* Blocks of the conflicts: those taken before, to be freed there, and those taken there. */
+static struct {
+    PVOID Spare;
+    PVOID Kept;
+} Stray;
+
+static PVOID TakeStray(VOID)
+{
+    PVOID Block = ExAllocatePoolWithTag(PoolCases[Op.Kind].Type, BYTES, STEP_TAG);
+    if (Block != NULL) {
+        RtlFillMemory(Block, BYTES, FILL_STRAYS);
+    }
+    return Block;
+}
+
+static VOID TakeAndKeep(VOID)
+{
+    Stray.Kept = TakeStray();
+}
+
+static VOID FreeSpare(VOID)
+{
+    ExFreePoolWithTag(Stray.Spare, STEP_TAG);
+    Stray.Spare = NULL;
+}
+
+/* The first block is the first again in the end, but the second one is gone. */
+static VOID KeepTheSecond(VOID)
+{
+    PVOID First = TakeStray();
+    Stray.Kept = TakeStray();
+    ExFreePoolWithTag(First, STEP_TAG);
+}
+
+static VOID TakeAndFree(VOID)
+{
+    ExFreePoolWithTag(TakeStray(), STEP_TAG);
+}
+
+static const struct {
+    const CHAR *Name;
+    TEST_STEP_ROUTINE *Run;
+} Conflicts[] = {
+    {"one is taken", TakeAndKeep},
+    {"one is freed", FreeSpare},
+    {"the second is taken", KeepTheSecond},
+    {"one is taken and freed", TakeAndFree},
+};
+
+/* ---- stepping -------------------------------------------------------------------------------- */
+
+static struct {
+    TEST_STEP_ROUTINE *Conflict;
+    ULONG Left; /* steps in .text.restart before it */
+    BOOLEAN InDpc;
+    volatile BOOLEAN Happened;
+    KDPC Dpc;
+    ULONG64 Head;    /* of the list, while a sequence is at its beginning */
+    ULONG Inside;    /* steps behind that, inside the sequence */
+    ULONG64 Entered; /* bit i: of sequence i of the table */
+} Steps;
+
+static ULONG64 ReadHead(VOID)
+{
+    return (&ExpOwnCache()->Heads[0][0])[Op.List];
+}
+
+static BOOLEAN Interfere(PKTRAP_FRAME Frame)
+{
+    if (!KiIsRestartable(Frame->Rip) || Steps.Left-- != 0) {
+        return FALSE;
+    }
+    Frame->EFlags &= ~(ULONG64)EFLAGS_TF;
+    if (Steps.InDpc) {
+        KeInsertQueueDpc(&Steps.Dpc, NULL, NULL); /* its interrupt is what rewinds the sequence */
+        return FALSE;
+    }
+    Steps.Conflict();
+    Steps.Happened = TRUE;
+    return TRUE;
+}
+
+static VOID NTAPI InterfereLater(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    UNREFERENCED_PARAMETER(Dpc);
+    UNREFERENCED_PARAMETER(Context);
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+    Steps.Conflict();
+    Steps.Happened = TRUE;
+}
+
+/* Only looks: what lies in front of a sequence's last instruction leaves the list alone. */
+static BOOLEAN Watch(PKTRAP_FRAME Frame)
+{
+    for (const KI_RESTART *Entry = KiRestartTable; Entry < KiRestartTableEnd; Entry++) {
+        if (Frame->Rip == Entry->Begin) {
+            Steps.Head = ReadHead();
+        } else if (Frame->Rip > Entry->Begin && Frame->Rip < Entry->End) {
+            Steps.Inside++;
+            Steps.Entered |= 1ULL << (Entry - KiRestartTable);
+            CHECK_EQ(ReadHead(), Steps.Head);
+        }
+    }
+    return FALSE;
+}
+
+static __attribute__((noinline)) VOID RunInSteps(TEST_STEP_ROUTINE *Routine, KI_STEP_ROUTINE *Step)
+{
+    KiStepRoutine = Step;
+    __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" : : : "memory", "cc");
+    Routine();
+    __asm__ volatile("pushfq; andq $~0x100, (%%rsp); popfq" : : : "memory", "cc");
+    KiStepRoutine = NULL;
+}
+
+/* ---- the list, before and behind ------------------------------------------------------------- */
+
+/* CACHE-1, CACHE-2: the blocks of the processor's list, as its word and as a walk count them. */
+static ULONG CountList(VOID)
+{
+    ULONG64 Flags = KiDisableInterrupts();
+    ULONG64 Word = ReadHead();
+    ULONG Count = (ULONG)(Word & 0xFFFF), Found = 0;
+    BOOLEAN Agrees = TRUE;
+    for (; Word != 0 && Agrees; Found++) {
+        PPOOL_HEADER Header = ExpHeaderOf((PVOID)((LONG64)Word >> 16));
+        Agrees = (Word & 0xFFFF) == Count - Found && Header->PoolType == POOL_BLOCK_CACHED &&
+                 ExpListOf((POOL_KIND)Header->PoolIndex, Header->BlockSize) == Op.List;
+        Word = Header->Seal;
+    }
+    KiRestoreInterrupts(Flags);
+    CHECK(Agrees);
+    CHECK_EQ(Found, Count);
+    return Count;
+}
+
+/* An empty list gets LISTED blocks, and the conflicts theirs. */
+static BOOLEAN SetUp(const STEPPED *Operation)
+{
+    PVOID Blocks[LISTED];
+    Op.Kind = Operation->Kind;
+    Op.List = ExpListOf(Op.Kind, ExpBlockGranules[(BYTES + POOL_GRANULE - 1) / POOL_GRANULE]);
+    ExpDrainCaches(Op.Kind);
+    for (ULONG i = 0; i < LISTED; i++) {
+        Blocks[i] = TakeStray();
+    }
+    Stray.Spare = TakeStray();
+    for (ULONG i = 0; i < LISTED; i++) {
+        ExFreePoolWithTag(Blocks[i], STEP_TAG);
+    }
+    return CHECK_EQ(CountList(), LISTED);
+}
+
+/* CACHE-1: what the pool's pages show as kept is on a list; nothing is, behind a drain. */
+static VOID CheckNoneIsLost(VOID)
+{
+    PPOOL_DESCRIPTOR Pool = &ExpPools[Op.Kind];
+    POOL_PAGE_WALK Walk;
+    PPOOL_HEADER Header;
+    ExpDrainCaches(Op.Kind);
+    for (ULONG_PTR Page = Pool->FirstPage; Page <= Pool->LastPage; Page += PAGE_SIZE) {
+        POOL_BIG_BLOCK Big;
+        if (ExpQueryPages((PVOID)Page) != 1 || ExpFindBigBlock((PVOID)Page, &Big)) {
+            continue;
+        }
+        ExpBeginWalk(&Walk, (PVOID)Page);
+        while ((Header = ExpNextBlock(&Walk)) != NULL) {
+            CHECK(Header->PoolType != POOL_BLOCK_CACHED ||
+                  ExpListOf(Op.Kind, Header->BlockSize) != Op.List);
+        }
+    }
+}
+
+/* Everything goes back; no block was given to two, none is missing. */
+static BOOLEAN TearDown(const STEPPED *Operation)
+{
+    BOOLEAN Holds = TRUE;
+    if (Operation->After == GiveBack && CHECK(Op.Block != NULL)) {
+        Holds &= CHECK(Op.Block != Stray.Kept) && CHECK(Op.Block != Stray.Spare);
+        RtlFillMemory(Op.Block, BYTES, FILL_RESULT);
+    }
+    Holds &= CHECK(Stray.Kept == NULL || PoolIsFilled(Stray.Kept, FILL_STRAYS, 0, BYTES));
+    Operation->After();
+    if (Stray.Kept != NULL) {
+        ExFreePoolWithTag(Stray.Kept, STEP_TAG);
+        Stray.Kept = NULL;
+    }
+    if (Stray.Spare != NULL) {
+        ExFreePoolWithTag(Stray.Spare, STEP_TAG);
+        Stray.Spare = NULL;
+    }
+    ULONG Listed = CountList();
+    /* While a chain is away, the conflict's blocks come from the pool. */
+    return Holds & (Operation->Before == TakeList ? CHECK_GT(Listed, LISTED)
+                                                  : CHECK_EQ(Listed, LISTED + 1));
+}
+
+/* One step of one operation with one conflict; FALSE when it has no such step. */
+static BOOLEAN StepOnce(const STEPPED *Operation, TEST_STEP_ROUTINE *Conflict, BOOLEAN InDpc,
+                        ULONG Step)
+{
+    Operation->Before();
+    Steps.Conflict = Conflict;
+    Steps.InDpc = InDpc;
+    Steps.Left = Step;
+    Steps.Happened = FALSE;
+    RunInSteps(Operation->Run, Interfere);
+    return Steps.Happened;
+}
+
+/* All steps; ends early when something is wrong. */
+static VOID StepThrough(const STEPPED *Operation, ULONG Conflict, BOOLEAN InDpc)
+{
+    ULONG Failures = TestFailureCount(), Step = 0;
+    BOOLEAN Happened = TRUE;
+    for (; Happened && Step < STEPS_AT_MOST && TestFailureCount() == Failures; Step++) {
+        if (!SetUp(Operation)) {
+            break;
+        }
+        Happened = StepOnce(Operation, Conflicts[Conflict].Run, InDpc, Step);
+        TearDown(Operation);
+    }
+    CHECK(!Happened);
+    CHECK_GT(Step, 4);
+    CheckNoneIsLost();
+    PoolCheck(Operation->Kind);
+    if (TestFailureCount() != Failures) {
+        DbgPrint("this was %s, step %lu: %s%s\n", Operation->Name, Step - 1,
+                 Conflicts[Conflict].Name, InDpc ? " by a DPC" : "");
+    }
+}
+
+static BOOLEAN CountsAreEven(VOID)
+{
+    POOL_TAG_USAGE Usage;
+    ExpQueryTag(STEP_TAG, &Usage);
+    return CHECK_EQ(Usage.NonPagedAllocs, Usage.NonPagedFrees) &&
+           CHECK_EQ(Usage.PagedAllocs, Usage.PagedFrees) &&
+           CHECK_EQ(Usage.NonPagedBytes + Usage.PagedBytes, 0);
+}
+
+/* ---- the tests ------------------------------------------------------------------------------- */
+
+/* Runs a body in free mode, where cache.S serves, if nobody wants to see all requests. */
+static VOID InFreeMode(TEST_STEP_ROUTINE *Body)
+{
+    BOOLEAN Checked = KiCheckedMode;
+    KiSetCheckedMode(FALSE);
+    if (ExpOwnCache()->FastLimit == 0) {
+        TestSkip("somebody watches all requests");
+    } else {
+        Body();
+    }
+    KiSetCheckedMode(Checked);
+}
+
+static VOID WalkAll(BOOLEAN InDpc)
+{
+    KeInitializeDpc(&Steps.Dpc, InterfereLater, NULL);
+    for (ULONG i = 0; i < ARRAYSIZE(Operations); i++) {
+        for (ULONG k = 0; k < ARRAYSIZE(Conflicts); k++) {
+            if (!InDpc || Operations[i].Kind != PoolKindPaged) {
+                StepThrough(&Operations[i], k, InDpc);
+            }
+        }
+    }
+    CountsAreEven();
+}
+
+static VOID WalkByTrap(VOID)
+{
+    WalkAll(FALSE);
+}
+
+static VOID WalkByDpc(VOID)
+{
+    WalkAll(TRUE);
+}
+
+TEST(RestartTrap, "pool/restart/a-conflict-at-each-instruction",
+     "RESTART-2 A trap that comes back to a sequence comes back to its beginning.")
+{
+    InFreeMode(WalkByTrap);
+}
+
+TEST(RestartDpc, "pool/restart/a-dpc-at-each-instruction",
+     "CACHE-3 A processor's lists are changed by that processor only, by one store.")
+{
+    InFreeMode(WalkByDpc);
+}
+
+/* Nobody interferes: each operation does what it does at full speed. */
+static VOID WatchAll(VOID)
+{
+    Steps.Entered = 0;
+    for (ULONG i = 0; i < ARRAYSIZE(Operations); i++) {
+        const STEPPED *Operation = &Operations[i];
+        if (!SetUp(Operation)) {
+            return;
+        }
+        Operation->Before();
+        Steps.Inside = 0;
+        RunInSteps(Operation->Run, Watch);
+        BOOLEAN Holds = TearDown(Operation);
+        if (!CHECK(Steps.Inside != 0) || !Holds) {
+            DbgPrint("this was %s\n", Operation->Name);
+        }
+    }
+    CountsAreEven();
+    CHECK_EQ(Steps.Entered, (1ULL << (KiRestartTableEnd - KiRestartTable)) - 1); /* all of them */
+}
+
+TEST(RestartWatch, "pool/restart/only-the-last-instruction-changes-the-list",
+     "RESTART-1 A sequence is [begin, end); the last instruction in front of `end` is the only one "
+     "whose effect others see.")
+{
+    InFreeMode(WatchAll);
+}
+
+TEST(RestartTable, "pool/restart/a-sequence-goes-back-to-its-beginning",
+     "RESTART-2 A trap that comes back to a sequence comes back to its beginning.")
+{
+    for (const KI_RESTART *Entry = KiRestartTable; Entry < KiRestartTableEnd; Entry++) {
+        CHECK_LT(Entry->Begin, Entry->End);
+        CHECK(KiIsRestartable(Entry->Begin) && KiIsRestartable(Entry->End - 1));
+        for (ULONG64 Rip = Entry->Begin; Rip <= Entry->End; Rip++) {
+            KTRAP_FRAME Frame = {.Rip = Rip};
+            KiRestartSequence(&Frame);
+            CHECK_EQ(Frame.Rip, Rip < Entry->End ? Entry->Begin : Rip);
+        }
+    }
+    CHECK(!KiIsRestartable((ULONG64)KiRestartText - 1) &&
+          !KiIsRestartable((ULONG64)KiRestartTextEnd));
+}
