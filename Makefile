@@ -37,7 +37,7 @@ endif
 
 SECONDS ?= 1800
 
-.PHONY: help all run test soak bench debug lint iso clean conformance host-tests fuzzers setup-build setup-run setup-test setup-lint \
+.PHONY: help all run test soak bench debug lint iso clean conformance host-tests fuzzers compare setup-build setup-run setup-test setup-lint \
     model setup-model
 .DEFAULT_GOAL := help
 
@@ -46,6 +46,7 @@ help:
 	@echo 'make test         build and run every test; the last line is the verdict'
 	@echo 'make soak         fuzzers, storms, all scenarios for SECONDS=1800; prints seeds and totals'
 	@echo 'make bench        guest instructions of the hot paths, into build/bench.tsv'
+	@echo 'make compare      the pools on the host next to malloc, jemalloc and mimalloc (callgrind)'
 	@echo 'make debug        gdb on the kernel, stopped at its entry'
 	@echo 'make all          the kernel: build/tarn.elf'
 	@echo 'make iso          a GRUB image for BIOS and UEFI: build/tarn.iso'
@@ -161,6 +162,23 @@ $(BUILD)/fuzz/%_fuzz: $$(addprefix $(BUILD)/fuzz/obj/,$$(addsuffix .o,$$(call fu
 $(BUILD)/fuzz/pool_model: tests/host/pool_model_test.c $(call host_sources,pool_model_test) $(HOST_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)gcc $(filter-out -fsanitize% -fno-sanitize% -O1,$(HOST_CFLAGS)) -O2 -o $@ $(filter %.c %.S,$^)
+
+# The workloads of make bench around the pools on the host and around malloc; needs valgrind.
+COMPARE := $(if $(wildcard /usr/include/valgrind/callgrind.h),$(addprefix $(BUILD)/compare/,pool malloc null))
+COMPARE_CFLAGS := $(filter-out -fsanitize% -fno-sanitize% -O1,$(HOST_CFLAGS)) -O2
+compare_pool_sources = $(filter-out tests/host/pool_check.c tests/host/pool_model.c,$(call host_sources,pool_model_test))
+
+compare: setup-test $(COMPARE)
+	@tools/compare
+
+$(BUILD)/compare/pool: tests/host/compare.c $(compare_pool_sources) $(HOST_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)gcc $(COMPARE_CFLAGS) -DCOMPARE_POOL -o $@ $(filter %.c %.S,$^)
+
+$(BUILD)/compare/malloc $(BUILD)/compare/null: tests/host/compare.c
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)gcc -std=gnu17 -O2 -fno-builtin -Wall -Wextra -Werror \
+	    $(if $(filter %null,$@),-DCOMPARE_NULL) -o $@ $<
 
 .SECONDARY:
 .DELETE_ON_ERROR:

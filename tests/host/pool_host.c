@@ -20,6 +20,7 @@ SIZE_T HostPagesInUse[PoolKindCount];
 long HostPagesLeft = -1;
 SIZE_T HostLargestRun = HOST_ARENA_PAGES;
 KIRQL HostIrql;
+BOOLEAN HostPoison = TRUE;
 HOST_BUG_CHECK HostBugCheck;
 jmp_buf HostBugCheckReturn;
 BOOLEAN HostExpectsBugCheck;
@@ -125,7 +126,7 @@ PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages)
     HostPagesInUse[Kind] += Pages;
     PVOID Base = HostPage(Kind, First);
     mprotect(Base, Pages * PAGE_SIZE, PROT_READ | PROT_WRITE);
-    if (!ExpFreshPagesAreZero(Kind)) {
+    if (HostPoison && !ExpFreshPagesAreZero(Kind)) {
         memset(Base, 0xCD, Pages * PAGE_SIZE);
     }
     return Base;

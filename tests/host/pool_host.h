@@ -16,6 +16,8 @@ extern SIZE_T HostPagesInUse[PoolKindCount];
 extern long HostPagesLeft;
 /* Longer runs of pages can't be had. */
 extern SIZE_T HostLargestRun;
+/* Whether new pages that need not be zero are filled, so that they show. */
+extern BOOLEAN HostPoison;
 /* What ExpReadIrql says. */
 extern KIRQL HostIrql;
 

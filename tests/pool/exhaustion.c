@@ -2,6 +2,7 @@
  * exhaustion.c - pools without memory: NULL, nothing worse, and everything back afterwards.
  */
 #include "mm/mm.h"
+#include "tests/fail_nth.h"
 #include "tests/pool/pool_cases.h"
 
 #define MOST_PAGES 0x10000 /* 256 MiB: filling more takes longer than a quick test may */
@@ -56,6 +57,7 @@ TEST(ExhaustionLegacy, "pool/exhaustion/legacy-routines-give-null-then-recover",
      "MAT-1 No memory: the legacy routines return NULL. || "
      "APP-27 The routine returns NULL when the free pool cannot satisfy the request.")
 {
+    NEEDS_ALL_MEMORY("pool/exhaustion/commit-ends-first does the same with less");
     if (MmNumberOfPhysicalPages > MOST_PAGES) {
         SKIP("more than 256 MiB to fill");
     }
@@ -65,6 +67,7 @@ TEST(ExhaustionLegacy, "pool/exhaustion/legacy-routines-give-null-then-recover",
 TEST(ExhaustionPool2, "pool/exhaustion/pool2-gives-null-then-recovers",
      "MAT-3 No memory: ExAllocatePool2 and ExAllocatePool3 return NULL.")
 {
+    NEEDS_ALL_MEMORY("pool/exhaustion/commit-ends-first does the same with less");
     if (MmNumberOfPhysicalPages > MOST_PAGES) {
         SKIP("more than 256 MiB to fill");
     }
