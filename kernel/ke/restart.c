@@ -13,14 +13,29 @@ extern const KI_FAULT KiFaultTable[], KiFaultTableEnd[];
 
 KI_STEP_ROUTINE *KiStepRoutine;
 
-VOID KiRestartSequence(PKTRAP_FRAME Frame)
+/* The sequence that RIP lies in, NULL without one. */
+static const KI_RESTART *KiFindSequence(ULONG64 Rip)
 {
     for (const KI_RESTART *Entry = KiRestartTable; Entry < KiRestartTableEnd; Entry++) {
-        if (Frame->Rip - Entry->Begin < Entry->End - Entry->Begin) {
-            Frame->Rip = Entry->Begin;
-            return;
+        if (Rip - Entry->Begin < Entry->End - Entry->Begin) {
+            return Entry;
         }
     }
+    return NULL;
+}
+
+VOID KiRestartSequence(PKTRAP_FRAME Frame)
+{
+    const KI_RESTART *Entry = KiFindSequence(Frame->Rip);
+    if (Entry != NULL) {
+        Frame->Rip = Entry->Begin;
+    }
+}
+
+BOOLEAN KiIsInSequence(ULONG64 Rip)
+{
+    const KI_RESTART *Entry = KiFindSequence(Rip);
+    return Entry != NULL && Rip != Entry->Begin;
 }
 
 BOOLEAN KiResumeFault(PKTRAP_FRAME Frame)

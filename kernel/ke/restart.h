@@ -15,6 +15,8 @@
  *   RESTART-3  A fault (page fault, general protection) at an address named by RESTART_FAULT goes
  *              on at the address named with it, at any IRQL, before it is asked what the fault
  *              means.
+ *   RESTART-4  A single step ends behind a sequence, not in its middle: whoever is told of it runs
+ *              with interrupts enabled, and others in front of him.
  */
 #pragma once
 
@@ -49,6 +51,8 @@ extern KI_STEP_ROUTINE *KiStepRoutine;
 
 /* For traps: moves RIP from the middle of a sequence to its beginning (RESTART-2). */
 VOID KiRestartSequence(PKTRAP_FRAME Frame);
+/* Whether RIP is in the middle of a sequence, where nobody may be let in without a restart. */
+BOOLEAN KiIsInSequence(ULONG64 Rip);
 /* For faults: TRUE if RIP was moved to where this one is expected (RESTART-3). */
 BOOLEAN KiResumeFault(PKTRAP_FRAME Frame);
 

@@ -180,6 +180,10 @@ VOID KiDispatchTrap(PKTRAP_FRAME Frame)
         }
         return;
     }
+    if (Frame->Vector == VECTOR_DEBUG && KiIsRestartable(Frame->Rip) &&
+        KiIsInSequence(Frame->Rip)) {
+        return; /* RESTART-4; the step after the last one is told */
+    }
     if (Frame->Vector == VECTOR_GENERAL_PROTECTION && KiResumeFault(Frame)) {
         return;
     }

@@ -57,7 +57,6 @@ static VOID AllocateHigh(VOID)
 static VOID AllocateZeroed(VOID)
 {
     Op.Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, BYTES, STEP_TAG);
-    CHECK(PoolIsFilled(Op.Block, 0, 0, BYTES));
 }
 
 static VOID AllocateStale(VOID)
@@ -218,6 +217,13 @@ static const struct {
 
 /* ---- stepping -------------------------------------------------------------------------------- */
 
+/* Who lets the conflict happen. */
+typedef enum _STEPPER {
+    ByTrap,     /* the step routine itself, which then wants the sequence to begin anew */
+    ByDpc,      /* an interrupt behind the trap */
+    ByDebugger, /* a filter of the single-step exception, in the thread */
+} STEPPER;
+
 static struct {
     TEST_STEP_ROUTINE *Conflict;
     ULONG Left; /* steps in .text.restart before it */
@@ -347,6 +353,7 @@ static BOOLEAN TearDown(const STEPPED *Operation)
     BOOLEAN Holds = TRUE;
     if (Operation->After == GiveBack && CHECK(Op.Block != NULL)) {
         Holds &= CHECK(Op.Block != Stray.Kept) && CHECK(Op.Block != Stray.Spare);
+        Holds &= CHECK(Operation->Run != AllocateZeroed || PoolIsFilled(Op.Block, 0, 0, BYTES));
         RtlFillMemory(Op.Block, BYTES, FILL_RESULT);
     }
     Holds &= CHECK(Stray.Kept == NULL || PoolIsFilled(Stray.Kept, FILL_STRAYS, 0, BYTES));
@@ -366,12 +373,15 @@ static BOOLEAN TearDown(const STEPPED *Operation)
 }
 
 /* One step of one operation with one conflict; FALSE when it has no such step. */
-static BOOLEAN StepOnce(const STEPPED *Operation, TEST_STEP_ROUTINE *Conflict, BOOLEAN InDpc,
+static BOOLEAN StepOnce(const STEPPED *Operation, TEST_STEP_ROUTINE *Conflict, STEPPER Stepper,
                         ULONG Step)
 {
     Operation->Before();
+    if (Stepper == ByDebugger) {
+        return TestInterfere(Operation->Run, Step, Conflict);
+    }
     Steps.Conflict = Conflict;
-    Steps.InDpc = InDpc;
+    Steps.InDpc = Stepper == ByDpc;
     Steps.Left = Step;
     Steps.Happened = FALSE;
     RunInSteps(Operation->Run, Interfere);
@@ -379,7 +389,7 @@ static BOOLEAN StepOnce(const STEPPED *Operation, TEST_STEP_ROUTINE *Conflict, B
 }
 
 /* All steps; ends early when something is wrong. */
-static VOID StepThrough(const STEPPED *Operation, ULONG Conflict, BOOLEAN InDpc)
+static VOID StepThrough(const STEPPED *Operation, ULONG Conflict, STEPPER Stepper)
 {
     ULONG Failures = TestFailureCount(), Step = 0;
     BOOLEAN Happened = TRUE;
@@ -387,7 +397,7 @@ static VOID StepThrough(const STEPPED *Operation, ULONG Conflict, BOOLEAN InDpc)
         if (!SetUp(Operation)) {
             break;
         }
-        Happened = StepOnce(Operation, Conflicts[Conflict].Run, InDpc, Step);
+        Happened = StepOnce(Operation, Conflicts[Conflict].Run, Stepper, Step);
         TearDown(Operation);
     }
     CHECK(!Happened);
@@ -395,8 +405,9 @@ static VOID StepThrough(const STEPPED *Operation, ULONG Conflict, BOOLEAN InDpc)
     CheckNoneIsLost();
     PoolCheck(Operation->Kind);
     if (TestFailureCount() != Failures) {
-        DbgPrint("this was %s, step %lu: %s%s\n", Operation->Name, Step - 1,
-                 Conflicts[Conflict].Name, InDpc ? " by a DPC" : "");
+        static const CHAR *const Names[] = {"the trap", "a DPC", "a debugger"};
+        DbgPrint("this was %s, step %lu: %s by %s\n", Operation->Name, Step - 1,
+                 Conflicts[Conflict].Name, Names[Stepper]);
     }
 }
 
@@ -424,13 +435,13 @@ static VOID InFreeMode(TEST_STEP_ROUTINE *Body)
     KiSetCheckedMode(Checked);
 }
 
-static VOID WalkAll(BOOLEAN InDpc)
+static VOID WalkAll(STEPPER Stepper)
 {
     KeInitializeDpc(&Steps.Dpc, InterfereLater, NULL);
     for (ULONG i = 0; i < ARRAYSIZE(Operations); i++) {
         for (ULONG k = 0; k < ARRAYSIZE(Conflicts); k++) {
-            if (!InDpc || Operations[i].Kind != PoolKindPaged) {
-                StepThrough(&Operations[i], k, InDpc);
+            if (Stepper != ByDpc || Operations[i].Kind != PoolKindPaged) {
+                StepThrough(&Operations[i], k, Stepper);
             }
         }
     }
@@ -439,12 +450,17 @@ static VOID WalkAll(BOOLEAN InDpc)
 
 static VOID WalkByTrap(VOID)
 {
-    WalkAll(FALSE);
+    WalkAll(ByTrap);
 }
 
 static VOID WalkByDpc(VOID)
 {
-    WalkAll(TRUE);
+    WalkAll(ByDpc);
+}
+
+static VOID WalkByDebugger(VOID)
+{
+    WalkAll(ByDebugger);
 }
 
 TEST(RestartTrap, "pool/restart/a-conflict-at-each-instruction",
@@ -457,6 +473,13 @@ TEST(RestartDpc, "pool/restart/a-dpc-at-each-instruction",
      "CACHE-3 A processor's lists are changed by that processor only, by one store.")
 {
     InFreeMode(WalkByDpc);
+}
+
+/* Its handler may allocate, and with interrupts on others may come first. */
+TEST(RestartDebugger, "pool/restart/a-debugger-at-each-instruction",
+     "RESTART-4 A single step ends behind a sequence, not in its middle.")
+{
+    InFreeMode(WalkByDebugger);
 }
 
 /* Nobody interferes: each operation does what it does at full speed. */
