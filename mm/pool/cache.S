@@ -6,7 +6,7 @@
  * instructions without lock, interlocked operation or write of CR8; whatever is not ordinary jumps
  * to the C routine of the same meaning with all arguments as they came. The list of a size is
  * changed by restartable sequences (kernel/ke/restart.h), one store each. With CACHE_LIMIT 0 and
- * keys 0 (checked mode, verifier) everything goes to C.
+ * another CACHE_FREE_KEY (checked mode, verifier) everything goes to C.
  *
  * Microsoft calling convention: arguments in RCX, RDX, R8, R9; RAX, R10, R11, XMM0 are free too.
  */
@@ -154,7 +154,7 @@ ExFreePool:
 ExFreePoolWithTag:
     testl $0xFFF, %ecx /* whole pages have no header */
     je ExpFreeWithTag
-    movq CACHE(CACHE_KEY), %rax
+    movq CACHE(CACHE_FREE_KEY), %rax
     xorq %rcx, %rax
 1:  xorq HEADER_SEAL(%rcx), %rax /* RCX may be anything */
     RESTART_FAULT 1b, ExpFreeWithTag

@@ -100,18 +100,23 @@ static VOID ExpSetDepths(PPOOL_CACHE Cache)
     }
 }
 
+/*
+ * The processor may be in the middle of cache.S: what it began there is finished with the same
+ * keys.
+ */
 static VOID ExpSetFastPath(PPOOL_CACHE Cache)
 {
     BOOLEAN Use = ExpWatchers == 0 && !KiCheckedMode;
-    Cache->Key = Use ? ExpPools[PoolKindNonPagedNx].Key : 0;
-    Cache->PagedKey = Use ? ExpPools[PoolKindPaged].Key : 0;
-    ULONG64 Difference = Cache->Key ^ Cache->PagedKey;
-    Cache->PagedTurn = Difference << (64 - POOL_SEAL_SHIFT) | Difference >> POOL_SEAL_SHIFT;
+    Cache->FreeKey = Use ? Cache->Key : ~Cache->Key;
     Cache->FastLimit = Use ? POOL_SMALL_LIMIT : 0;
 }
 
 VOID ExpInitializeCache(PPOOL_CACHE Cache)
 {
+    Cache->Key = ExpPools[PoolKindNonPagedNx].Key;
+    Cache->PagedKey = ExpPools[PoolKindPaged].Key;
+    ULONG64 Difference = Cache->Key ^ Cache->PagedKey;
+    Cache->PagedTurn = Difference << (64 - POOL_SEAL_SHIFT) | Difference >> POOL_SEAL_SHIFT;
     ExpSetDepths(Cache);
     ExpSetFastPath(Cache);
 }
@@ -164,7 +169,7 @@ static inline PPOOL_HEADER ExpFirstOfChain(ULONG64 Chain)
 }
 
 /*
- * A block that left a list is one still, or somebody wrote over its header: 0x19/0x0D. Checked
+ * A block that left a list is one still, or somebody wrote over its header: 0x19/0x24. Checked
  * mode looks at each, drains at all.
  */
 static VOID ExpCheckCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Granules)

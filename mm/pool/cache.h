@@ -14,10 +14,11 @@
  */
 typedef struct _POOL_CACHE {
     ULONG64 FastLimit; /* the largest request that cache.S serves; 0: none */
-    ULONG64 Key;       /* what the seals of nonpaged blocks are made with; 0 while FastLimit is */
+    ULONG64 Key;       /* what the seals of nonpaged blocks are made with */
     ULONG64 PagedKey;
     ULONG64 PagedTurn;
-    ULONG64 Reserved[4];
+    ULONG64 FreeKey; /* what cache.S compares the seals of frees with */
+    ULONG64 Reserved[3];
     ULONG64 Heads[PoolKindCount][POOL_CACHE_CLASSES];
     USHORT Depths[PoolKindCount][POOL_CACHE_CLASSES]; /* how many blocks a list may have; 0: none */
     ULONG64 Allocs[2][POOL_TAG_COUNTERS];             /* by tag: nonpaged, paged */
@@ -28,6 +29,7 @@ _Static_assert(offsetof(POOL_CACHE, FastLimit) == CACHE_LIMIT, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Key) == CACHE_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, PagedKey) == CACHE_PAGED_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, PagedTurn) == CACHE_PAGED_TURN, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, FreeKey) == CACHE_FREE_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Heads) == CACHE_HEADS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Depths) == CACHE_DEPTHS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Allocs) == CACHE_ALLOCS, "cache.S");

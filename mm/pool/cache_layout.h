@@ -17,6 +17,7 @@
 #define CACHE_KEY          0x08 /* of no-execute nonpaged pool */
 #define CACHE_PAGED_KEY    0x10
 #define CACHE_PAGED_TURN   0x18 /* what makes the one key the other, turned as a seal is */
+#define CACHE_FREE_KEY     0x20 /* CACHE_KEY while frees are served, else one that fits no seal */
 #define CACHE_HEADS        0x40 /* 3 kinds of 256 words */
 #define CACHE_HEADS_BYTES  (POOL_CACHE_CLASSES * 8)
 #define CACHE_DEPTHS       (CACHE_HEADS + 3 * CACHE_HEADS_BYTES) /* 3 kinds of 256 halfwords */

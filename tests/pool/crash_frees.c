@@ -164,6 +164,16 @@ CRASH_TEST(FreeInside, "pool/free-inside-a-block", "0xC2 0x99 $wild 0x0 0x0",
     FreeWild(Block + 256);
 }
 
+/* The last word in front of the pointer leads to it, as in a buffer behind its own record. */
+CRASH_TEST(FreeInsideBehind, "pool/free-inside-a-block-behind-a-pointer-to-it",
+           "0xC2 0x99 $wild 0x0 0x0", "CACHE-4")
+{
+    PUCHAR Block = Take(NonPagedPoolNx, 512, TEST_TAG);
+    RtlFillMemory(Block, 512, 5); /* bytes that could be sizes */
+    ((PVOID *)(Block + 256))[-1] = Block + 256;
+    FreeWild(Block + 256);
+}
+
 CRASH_TEST(FreeInsidePage, "pool/free-inside-a-page-of-a-big-block", "0xC2 0x99 $wild 0x0 0x0",
            "contract 4.3: 0x99 invalid address")
 {

@@ -205,6 +205,12 @@ static VOID TakeAndFree(VOID)
     ExFreePoolWithTag(TakeStray(), STEP_TAG);
 }
 
+/* From here on C looks at each block. */
+static VOID BeginCheckedMode(VOID)
+{
+    KiSetCheckedMode(TRUE);
+}
+
 static const struct {
     const CHAR *Name;
     TEST_STEP_ROUTINE *Run;
@@ -213,6 +219,7 @@ static const struct {
     {"one is freed", FreeSpare},
     {"the second is taken", KeepTheSecond},
     {"one is taken and freed", TakeAndFree},
+    {"checked mode begins", BeginCheckedMode},
 };
 
 /* ---- stepping -------------------------------------------------------------------------------- */
@@ -366,6 +373,7 @@ static BOOLEAN TearDown(const STEPPED *Operation)
         ExFreePoolWithTag(Stray.Spare, STEP_TAG);
         Stray.Spare = NULL;
     }
+    KiSetCheckedMode(FALSE);
     ULONG Listed = CountList();
     /* While a chain is away, the conflict's blocks come from the pool. */
     return Holds & (Operation->Before == TakeList ? CHECK_GT(Listed, LISTED)
