@@ -135,7 +135,7 @@ host-tests: setup-test $(HOST_TESTS)
 # Fuzzers for who has clang: tests/host/X_fuzz.c names its sources in the same way. Only what is
 # the kernel's own counts as covered. The same model without sanitizers does most operations.
 FUZZERS := $(if $(shell command -v clang),$(patsubst tests/host/%.c,$(BUILD)/fuzz/%,$(wildcard tests/host/*_fuzz.c)))
-FUZZ_CFLAGS := $(filter-out -mms-bitfields -O1 -Werror,$(HOST_CFLAGS)) -O2 -Wno-unknown-attributes
+FUZZ_CFLAGS := $(filter-out -mms-bitfields -no-pie -O1 -Werror,$(HOST_CFLAGS)) -O2 -Wno-unknown-attributes
 fuzz_sources = $(wildcard $(shell sed -n 's|^/\* sources: \(.*\) \*/$$|\1|p' tests/host/$(1).c) tests/host/$(1).c)
 
 fuzzers: $(FUZZERS) $(BUILD)/fuzz/pool_model

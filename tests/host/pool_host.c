@@ -20,7 +20,7 @@ SIZE_T HostPagesInUse[PoolKindCount];
 long HostPagesLeft = -1;
 SIZE_T HostLargestRun = HOST_ARENA_PAGES;
 KIRQL HostIrql;
-BOOLEAN HostPoison = TRUE;
+BOOLEAN HostPoison = TRUE, HostOpenPages;
 HOST_BUG_CHECK HostBugCheck;
 jmp_buf HostBugCheckReturn;
 BOOLEAN HostExpectsBugCheck;
@@ -84,8 +84,9 @@ static VOID HostEnterProcessor(VOID)
 VOID HostStart(VOID)
 {
     for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
-        PVOID Base = mmap(HostArena(Kind), ARENA_BYTES, PROT_NONE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        PVOID Base =
+            mmap(HostArena(Kind), ARENA_BYTES, HostOpenPages ? PROT_READ | PROT_WRITE : PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
         if (Base != HostArena(Kind)) {
             perror("Bail out! mmap of an arena");
             exit(2);
@@ -125,7 +126,9 @@ PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages)
     }
     HostPagesInUse[Kind] += Pages;
     PVOID Base = HostPage(Kind, First);
-    mprotect(Base, Pages * PAGE_SIZE, PROT_READ | PROT_WRITE);
+    if (!HostOpenPages) {
+        mprotect(Base, Pages * PAGE_SIZE, PROT_READ | PROT_WRITE);
+    }
     if (HostPoison && !ExpFreshPagesAreZero(Kind)) {
         memset(Base, 0xCD, Pages * PAGE_SIZE);
     }
@@ -143,8 +146,12 @@ VOID ExpFreePages(PVOID Base)
     }
     memset(&HostRuns[Kind][First], 0, Pages * sizeof(SIZE_T));
     HostPagesInUse[Kind] -= Pages;
-    madvise(Base, Pages * PAGE_SIZE, MADV_DONTNEED);
-    mprotect(Base, Pages * PAGE_SIZE, PROT_NONE);
+    if (HostOpenPages) {
+        memset(Base, 0, ExpFreshPagesAreZero(Kind) ? Pages * PAGE_SIZE : 0);
+    } else {
+        madvise(Base, Pages * PAGE_SIZE, MADV_DONTNEED);
+        mprotect(Base, Pages * PAGE_SIZE, PROT_NONE);
+    }
 }
 
 SIZE_T HostRunAt(POOL_KIND Kind, SIZE_T Page)

@@ -18,6 +18,8 @@ extern long HostPagesLeft;
 extern SIZE_T HostLargestRun;
 /* Whether new pages that need not be zero are filled, so that they show. */
 extern BOOLEAN HostPoison;
+/* Whether pages that are not allocated can be touched, for long runs: set before HostStart. */
+extern BOOLEAN HostOpenPages;
 /* What ExpReadIrql says. */
 extern KIRQL HostIrql;
 
@@ -48,7 +50,7 @@ VOID HostPlan(int Points);
 VOID HostPoint(const char *Name);
 BOOLEAN HostCheck(BOOLEAN Holds, const char *Text, const char *File, int Line);
 extern int HostFailures; /* since the last point */
-#define HOST_CHECK(c) HostCheck(!!(c), #c, __FILE__, __LINE__)
+#define HOST_CHECK(c) ((c) ? TRUE : HostCheck(FALSE, #c, __FILE__, __LINE__))
 int HostVerdict(VOID);
 
 /* xorshift64, as the kernel's tests use it. */

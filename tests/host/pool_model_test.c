@@ -12,11 +12,15 @@
 #include <stdlib.h>
 #include "tests/host/pool_model.h"
 
+#define SHORT 1000000 /* steps; longer runs spend their time on operations */
+
+static long Interval = 4096; /* steps between two looks at everything */
+
 static VOID Run(long Steps, ULONG Fill)
 {
     for (long Step = 0; Step < Steps; Step++) {
         ModelStep(MODEL_SLOTS, Fill);
-        if (Step % 4096 == 0) {
+        if (Step % Interval == 0) {
             ModelCheckEverything();
             ModelChooseRoad(ModelDrawRandom(4));
         }
@@ -28,6 +32,11 @@ int main(int Count, char **Arguments)
 {
     long Steps = Count > 1 ? atol(Arguments[1]) : 60000;
     HostSeed = Count > 2 ? strtoull(Arguments[2], NULL, 0) : HostSeed;
+    if (Steps > SHORT) {
+        Interval *= 16;
+        HostOpenPages = TRUE;
+        HostPoison = FALSE;
+    }
     HostStart();
     HostPlan(5);
     Run(Steps, 12);
