@@ -110,8 +110,9 @@ static VOID FailVisitBlocks(FAIL_VISITOR *Visit)
 {
     POOL_BIG_BLOCK Big;
     for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
-        ULONG_PTR Page = ExpPools[Kind].FirstPage;
-        for (; Page != 0 && Page <= ExpPools[Kind].LastPage; Page += PAGE_SIZE) {
+        ULONG_PTR Page, Last;
+        ExpQueryRange((POOL_KIND)Kind, &Page, &Last);
+        for (; Page != 0 && Page <= Last; Page += PAGE_SIZE) {
             if (ExpQueryPages((PVOID)Page) == 1 && !ExpFindBigBlock((PVOID)Page, &Big)) {
                 FailVisitPage((PVOID)Page, Visit);
             }

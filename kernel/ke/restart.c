@@ -28,14 +28,14 @@ VOID KiRestartSequence(PKTRAP_FRAME Frame)
 {
     const KI_RESTART *Entry = KiFindSequence(Frame->Rip);
     if (Entry != NULL) {
-        Frame->Rip = Entry->Begin;
+        Frame->Rip = Entry->Resume;
     }
 }
 
 BOOLEAN KiIsInSequence(ULONG64 Rip)
 {
     const KI_RESTART *Entry = KiFindSequence(Rip);
-    return Entry != NULL && Rip != Entry->Begin;
+    return Entry != NULL && Rip != Entry->Resume;
 }
 
 BOOLEAN KiResumeFault(PKTRAP_FRAME Frame)

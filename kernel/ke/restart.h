@@ -17,6 +17,9 @@
  *              means.
  *   RESTART-4  A single step ends behind a sequence, not in its middle: whoever is told of it runs
  *              with interrupts enabled, and others in front of him.
+ *   RESTART-5  RESTART_ELSEWHERE names instructions that depend on the processor and can't begin
+ *              anew: what is stopped in front of one of them goes on at `resume`, which does the
+ *              same in a way that any processor may.
  */
 #pragma once
 
@@ -25,7 +28,13 @@
 /* clang-format off */
     .macro RESTART_SEQUENCE begin, end
     .pushsection .tarn.restarts, "a"
-    .quad \begin, \end
+    .quad \begin, \end, \begin
+    .popsection
+    .endm
+
+    .macro RESTART_ELSEWHERE begin, end, resume
+    .pushsection .tarn.restarts, "a"
+    .quad \begin, \end, \resume
     .popsection
     .endm
 
@@ -41,7 +50,7 @@
 #include "kernel/ke/ke.h"
 
 typedef struct _KI_RESTART {
-    ULONG64 Begin, End;
+    ULONG64 Begin, End, Resume;
 } KI_RESTART;
 extern const KI_RESTART KiRestartTable[], KiRestartTableEnd[];
 

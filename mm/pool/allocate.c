@@ -45,10 +45,10 @@ static BOOLEAN ExpDrainAll(VOID)
     return Any;
 }
 
-static PVOID ExpFetchPages(const POOL_REQUEST *Request, SIZE_T Pages)
+static PVOID ExpFetchPages(const POOL_REQUEST *Request, SIZE_T Pages, ULONG Node)
 {
     ExpCheckIrql(Request);
-    PVOID Base = ExpAllocatePages(Request->Kind, Pages);
+    PVOID Base = ExpAllocatePages(Request->Kind, Pages, Node);
     ExpReviewSupply(Request->Kind);
     return Base;
 }
@@ -67,8 +67,8 @@ VOID ExpFinishBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Tag, UCHAR
 
 PVOID NTAPI ExpFinishCached(PVOID Block, ULONG Tag)
 {
-    PPOOL_DESCRIPTOR Pool = &ExpPools[ExpKindOfAddress(Block)];
     PPOOL_HEADER Header = ExpHeaderOf(Block);
+    PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(ExpKindOfAddress(Block), Header);
     if ((Tag & ~PROTECTED_POOL) == 0 || (Tag & ~PROTECTED_POOL) == POOL_TAG_BIG) {
         Header->PoolType = Pool->BlockType;
         if (!ExpKeepCached(Pool, Header)) {
@@ -80,15 +80,16 @@ PVOID NTAPI ExpFinishCached(PVOID Block, ULONG Tag)
     return Block;
 }
 
-/* A block out of the pool's lists, or out of a new page. */
-static PPOOL_HEADER ExpTakeFromPool(const POOL_REQUEST *Request, PPOOL_DESCRIPTOR Pool,
+/* A block out of a descriptor's lists, or out of a new page of its node. */
+static PPOOL_HEADER ExpTakeFromNode(const POOL_REQUEST *Request, PPOOL_DESCRIPTOR Pool,
                                     ULONG Granules)
 {
     ULONG64 State = ExpLockPool(Pool);
     PPOOL_HEADER Header = ExpTakeBlock(Pool, Granules, Request->CacheAligned);
     if (Header == NULL) {
         ExpUnlockPool(Pool, State);
-        PVOID Page = ExpFetchPages(Request, 1);
+        ULONG Node = Pool->Kind == PoolKindPaged ? POOL_ANY_NODE : Pool->Node;
+        PVOID Page = ExpFetchPages(Request, 1, Node);
         if (Page == NULL) {
             return NULL;
         }
@@ -99,30 +100,51 @@ static PPOOL_HEADER ExpTakeFromPool(const POOL_REQUEST *Request, PPOOL_DESCRIPTO
     return Header;
 }
 
+/* From the node that is wanted, else from the nearest that has memory. */
+static __attribute__((noinline)) PPOOL_HEADER ExpTakeFromNodes(const POOL_REQUEST *Request,
+                                                               ULONG Granules)
+{
+    const UCHAR *Hops =
+        ExpHopsOf(Request->HasNode ? Request->Node & ~MM_ANY_NODE_OK : ExpCurrentNode());
+    BOOLEAN Only = Request->HasNode && !(Request->Node & MM_ANY_NODE_OK);
+    PPOOL_HEADER Header = NULL;
+    for (ULONG i = 0; i <= (Only ? 0 : ExpHighestNode()) && Header == NULL; i++) {
+        PPOOL_DESCRIPTOR Pool = ExpPoolTable[ExpIndexOf(Request->Kind, Hops[i])];
+        Header = Pool == NULL ? NULL : ExpTakeFromNode(Request, Pool, Granules);
+    }
+    return Header;
+}
+
+static inline PPOOL_HEADER ExpTakeFromPool(const POOL_REQUEST *Request, ULONG Granules)
+{
+    return Request->Kind == PoolKindPaged || ExpHighestNode() == 0
+               ? ExpTakeFromNode(Request, &ExpPools[Request->Kind], Granules)
+               : ExpTakeFromNodes(Request, Granules);
+}
+
 static PVOID ExpAllocateSmall(const POOL_REQUEST *Request)
 {
-    PPOOL_DESCRIPTOR Pool = &ExpPools[Request->Kind];
     SIZE_T Bytes = Request->Bytes + (Request->Bytes == 0); /* no bytes cost as much as one */
     SIZE_T Granules = (Bytes + POOL_GRANULE - 1) / POOL_GRANULE;
-    UCHAR PoolType = Pool->BlockType;
+    UCHAR PoolType = ExpPools[Request->Kind].BlockType;
     PPOOL_HEADER Header = NULL;
     if (Request->CacheAligned) { /* these have no lists, but are welcome on those of their size */
         PoolType |= POOL_BLOCK_CACHE_ALIGNED;
         Granules += 1;
     } else {
         Granules = ExpBlockGranules[Granules];
-        Header = ExpTakeCached(Pool, (ULONG)Granules);
+        Header = Request->HasNode ? NULL : ExpTakeCached(Request->Kind, (ULONG)Granules);
     }
     if (Header == NULL) {
-        Header = ExpTakeFromPool(Request, Pool, (ULONG)Granules);
+        Header = ExpTakeFromPool(Request, (ULONG)Granules);
         if (Header == NULL && ExpDrainAll()) {
-            Header = ExpTakeFromPool(Request, Pool, (ULONG)Granules);
+            Header = ExpTakeFromPool(Request, (ULONG)Granules);
         }
         if (Header == NULL) {
             return NULL;
         }
     }
-    ExpFinishBlock(Pool, Header, Request->Tag, PoolType);
+    ExpFinishBlock(ExpPoolOfBlock(Request->Kind, Header), Header, Request->Tag, PoolType);
     return Header + 1;
 }
 
@@ -131,9 +153,10 @@ static PVOID ExpAllocateSmall(const POOL_REQUEST *Request)
 static PVOID ExpAllocateBig(const POOL_REQUEST *Request)
 {
     SIZE_T Pages = BYTES_TO_PAGES(Request->Bytes);
-    PVOID Base = ExpFetchPages(Request, Pages);
+    ULONG Node = Request->HasNode ? Request->Node : POOL_ANY_NODE;
+    PVOID Base = ExpFetchPages(Request, Pages, Node);
     if (Base == NULL && ExpDrainAll()) {
-        Base = ExpFetchPages(Request, Pages);
+        Base = ExpFetchPages(Request, Pages, Node);
     }
     if (Base == NULL) {
         return NULL;

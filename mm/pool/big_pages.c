@@ -97,7 +97,8 @@ static BOOLEAN ExpGrowBigTable(SIZE_T OldSize)
     SIZE_T Size = OldSize == 0 ? FIRST_SIZE : OldSize * 2;
     PPOOL_BIG_BLOCK Slots = ExpFirstBigTable;
     if (OldSize != 0) {
-        Slots = ExpAllocatePages(PoolKindNonPagedNx, BYTES_TO_PAGES(Size * sizeof(POOL_BIG_BLOCK)));
+        Slots = ExpAllocatePages(PoolKindNonPagedNx, BYTES_TO_PAGES(Size * sizeof(POOL_BIG_BLOCK)),
+                                 POOL_ANY_NODE);
     }
     if (Slots == NULL) {
         return FALSE;

@@ -115,7 +115,7 @@ static inline VOID ExpCheckFreeBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header,
     if (Header->BlockSize != Class) {
         ExpReportBadFreeBlock(BAD_FREE_SIZE, Header, NULL);
     }
-    if (Header->PoolIndex != Pool->Kind) {
+    if (Header->PoolIndex != Pool->Index) {
         ExpReportBadFreeBlock(BAD_FREE_INDEX, Header, NULL);
     }
     ULONG End = ExpGranuleOf(Header) + Class;
@@ -131,7 +131,7 @@ static inline VOID ExpCheckFreeBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header,
  */
 static inline VOID ExpCheckFreeNeighbour(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
 {
-    if (Header->PoolIndex != Pool->Kind) {
+    if (Header->PoolIndex != Pool->Index) {
         ExpReportBadFreeBlock(BAD_FREE_INDEX, Header, NULL);
     }
     ULONG End = ExpGranuleOf(Header) + Header->BlockSize;
@@ -151,7 +151,7 @@ static inline VOID ExpMakeFree(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG
                                ULONG Size)
 {
     Header->PreviousSize = (UCHAR)PreviousSize;
-    Header->PoolIndex = (UCHAR)Pool->Kind;
+    Header->PoolIndex = Pool->Index;
     Header->BlockSize = (UCHAR)Size;
     ExpLink(Pool, Header);
 }
@@ -178,7 +178,7 @@ static inline PPOOL_HEADER ExpCarve(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Free, UL
     if (ExpGranuleOf(Free) + Size < POOL_PAGE_GRANULES) {
         Free[Size].PreviousSize = (UCHAR)(Rest != 0 ? Rest : Granules);
     }
-    Block->PoolIndex = (UCHAR)Pool->Kind;
+    Block->PoolIndex = Pool->Index;
     Block->BlockSize = (UCHAR)Granules;
     Block->PoolType = Pool->BlockType;
     Block->Seal = 0;
@@ -291,9 +291,9 @@ static inline BOOLEAN ExpNeighboursAgree(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Hea
     PPOOL_HEADER Next = Header + Header->BlockSize;
     PPOOL_HEADER Previous = Header - Header->PreviousSize;
     return (End == POOL_PAGE_GRANULES ||
-            (Next->PreviousSize == Header->BlockSize && Next->PoolIndex == Pool->Kind)) &&
+            (Next->PreviousSize == Header->BlockSize && Next->PoolIndex == Pool->Index)) &&
            (Previous == Header ||
-            (Previous->BlockSize == Header->PreviousSize && Previous->PoolIndex == Pool->Kind));
+            (Previous->BlockSize == Header->PreviousSize && Previous->PoolIndex == Pool->Index));
 }
 
 BOOLEAN ExpIsBlockInUse(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
@@ -301,7 +301,7 @@ BOOLEAN ExpIsBlockInUse(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
     ULONG Begin = ExpGranuleOf(Header);
     ULONG End = Begin + Header->BlockSize;
     return (Header->PoolType & ~POOL_BLOCK_CACHE_ALIGNED) == Pool->BlockType &&
-           Header->PoolIndex == Pool->Kind && Header->BlockSize >= SMALLEST_LISTED &&
+           Header->PoolIndex == Pool->Index && Header->BlockSize >= SMALLEST_LISTED &&
            End <= POOL_PAGE_GRANULES && Header->PreviousSize <= Begin &&
            (Header->PreviousSize == 0) == (Begin == 0) && ExpNeighboursAgree(Pool, Header, End);
 }

@@ -29,13 +29,21 @@ static POOL_KIND ExpKindOfFlags(POOL_FLAGS Flags)
 /* ---- extended parameters --------------------------------------------------------------------- */
 
 /*
- * Nodes share one supply of pages: what lies on a certain node can be promised only where there is
- * no other.
+ * A node that is not there, or has no memory, is met by others if they will do; a request for such
+ * a one is as one without a node then.
  */
-static BOOLEAN ExpMeetsNode(const POOL_REQUEST *Request, POOL_NODE_REQUIREMENT Node)
+static BOOLEAN ExpMeetsNode(PPOOL_REQUEST Request, POOL_NODE_REQUIREMENT Node)
 {
-    BOOLEAN Alone = ExpHighestNode() == 0 && Node == 0;
-    return Request->Kind == PoolKindNonPagedNx && (Alone || (Node & MM_ANY_NODE_OK) != 0);
+    ULONG Number = Node & ~MM_ANY_NODE_OK;
+    if (Request->Kind != PoolKindNonPagedNx) {
+        return FALSE;
+    }
+    if (Number > ExpHighestNode() || !ExpHasMemory(Number)) {
+        return (Node & MM_ANY_NODE_OK) != 0;
+    }
+    Request->HasNode = TRUE;
+    Request->Node = Node;
+    return TRUE;
 }
 
 /* Applies one parameter; FALSE when its type is unknown here, or it does not fit the request. */

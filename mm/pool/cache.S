@@ -8,6 +8,9 @@
  * changed by restartable sequences (kernel/ke/restart.h), one store each. With CACHE_LIMIT 0 and
  * another CACHE_FREE_KEY (checked mode, verifier) everything goes to C.
  *
+ * Nonpaged blocks on a list are of the processor's node (NODE-4), since the key of the processor
+ * opens the seals of its node's blocks only.
+ *
  * Microsoft calling convention: arguments in RCX, RDX, R8, R9; RAX, R10, R11, XMM0 are free too.
  */
 #include "kernel/ke/restart.h"
@@ -24,6 +27,7 @@
 #define SEAL_SHIFT           48 /* the upper bits of a seal are the tag's slot */
 
 /* Fields of a POOL_HEADER, from the caller's address. */
+#define HEADER_POOL_INDEX -15
 #define HEADER_BLOCK_SIZE -14
 #define HEADER_POOL_TYPE  -13
 #define HEADER_TAG        -12
@@ -44,10 +48,38 @@
     .section .text.restart, "ax"
 
 /*
+ * Counts a nonpaged block and makes its seal in R10, with the processor's own key. The block's node
+ * is that of the processor it was taken on; who is stopped in between may go on on another node's.
+ * So nothing that was stopped gets that far: it goes on at 3 (FINISH), or, when the block is
+ * counted already, with the key that the header names.
+ */
+    .macro COUNT_AND_SEAL
+    incq CACHE(CACHE_ALLOCS)(, %r10, 8)
+40: addq %r11, CACHE(CACHE_GRANULES)(, %r10, 8)
+41: shlq $SEAL_SHIFT, %r10
+42: xorq %rax, %r10
+43: xorq CACHE(CACHE_KEY), %r10
+44:
+    RESTART_ELSEWHERE 2b, 40b, 3f
+    RESTART_ELSEWHERE 40b, 41b, 50f
+    RESTART_ELSEWHERE 41b, 42b, 51f
+    RESTART_ELSEWHERE 42b, 43b, 52f
+    RESTART_ELSEWHERE 43b, 44b, 53f
+    .subsection 1
+50: addq %r11, CACHE(CACHE_GRANULES)(, %r10, 8)
+51: shlq $SEAL_SHIFT, %r10
+52: xorq %rax, %r10
+53: movzbl HEADER_POOL_INDEX(%rax), %r11d
+    xorq ExpPoolKeys(, %r11, 8), %r10
+    jmp 44b
+    .previous
+    .endm
+
+/*
  * Takes a block of R11 granules off its list into RAX and finishes its header; to `slow` without
  * one. The arguments are still whole there, and at ExpFinish..., where a block has no header yet.
  */
-    .macro ALLOCATE kind, paged, key, slow
+    .macro ALLOCATE kind, paged, slow
 1:  movq CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r11, 8), %rax
     sarq $LIST_SHIFT, %rax
     je \slow
@@ -59,11 +91,15 @@
     cmpl %r8d, ExpTagKeys(, %r10, 4)
     jne 3f
     movl %r8d, HEADER_TAG(%rax)
-    incq CACHE(CACHE_ALLOCS + \paged * CACHE_COUNTS_BYTES)(, %r10, 8)
-    addq %r11, CACHE(CACHE_GRANULES + \paged * CACHE_COUNTS_BYTES)(, %r10, 8)
+    .if \paged
+    incq CACHE(CACHE_ALLOCS + CACHE_COUNTS_BYTES)(, %r10, 8)
+    addq %r11, CACHE(CACHE_GRANULES + CACHE_COUNTS_BYTES)(, %r10, 8)
     shlq $SEAL_SHIFT, %r10
     xorq %rax, %r10
-    xorq CACHE(\key), %r10
+    xorq CACHE(CACHE_PAGED_KEY), %r10
+    .else
+    COUNT_AND_SEAL
+    .endif
     movq %r10, HEADER_SEAL(%rax)
     movb $(BLOCK_IN_USE | \paged * BLOCK_PAGED), HEADER_POOL_TYPE(%rax)
     .endm
@@ -103,7 +139,7 @@
     FIND_SIZE \slow
     cmpl $NONPAGED_NX, %ecx
     jne 5f
-    ALLOCATE 0, 0, CACHE_KEY, \slow
+    ALLOCATE 0, 0, \slow
     ret
     FINISH \slow
     ret
@@ -112,7 +148,7 @@
     READ_IRQL r10
     cmpl $APC_LEVEL, %r10d
     ja \slow
-    ALLOCATE POOL_KIND_PAGED, 1, CACHE_PAGED_KEY, \slow
+    ALLOCATE POOL_KIND_PAGED, 1, \slow
     ret
     FINISH \slow
     ret
@@ -134,13 +170,10 @@ ExAllocatePoolWithTag:
     shlq $LIST_SHIFT, %r10
     movw %r8w, %r10w
     movq %r10, CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r9, 8)
-2:  RESTART_SEQUENCE 1b, 2b
+2:
     .endm
 
-    .macro FREE kind, paged, full
-    movzbl HEADER_BLOCK_SIZE(%rcx), %r9d
-    movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
-    PUT \kind, \full
+    .macro COUNT_FREE paged
     incq CACHE(CACHE_FREES + \paged * CACHE_COUNTS_BYTES)(, %rax, 8)
     subq %r9, CACHE(CACHE_GRANULES + \paged * CACHE_COUNTS_BYTES)(, %rax, 8)
     ret
@@ -154,21 +187,39 @@ ExFreePool:
 ExFreePoolWithTag:
     testl $0xFFF, %ecx /* whole pages have no header */
     je ExpFreeWithTag
-    movq CACHE(CACHE_FREE_KEY), %rax
+20: movq CACHE(CACHE_FREE_KEY), %rax
     xorq %rcx, %rax
 1:  xorq HEADER_SEAL(%rcx), %rax /* RCX may be anything */
     RESTART_FAULT 1b, ExpFreeWithTag
     rolq $(64 - SEAL_SHIFT), %rax
     cmpq $POOL_TAG_LAST, %rax /* a seal is right: its slot is left */
     ja 6f
-    FREE 0, 0, 7f
+    movzbl HEADER_BLOCK_SIZE(%rcx), %r9d
+21: movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
+    PUT 0, 7f
+    RESTART_SEQUENCE 20b, 21b /* the key was this processor's */
+    RESTART_ELSEWHERE 21b, 2b, 22f
+    COUNT_FREE 0
+/* The seal may be gone, but RAX has the slot. Is the block one of this processor's, too? */
+22: movzbl HEADER_POOL_INDEX(%rcx), %r9d
+    cmpq CACHE(CACHE_NODE), %r9
+    jne 7f
+    movzbl HEADER_BLOCK_SIZE(%rcx), %r9d
+    movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
+    jmp 1b
+23:
+    RESTART_SEQUENCE 22b, 23b
 6:  xorq CACHE(CACHE_PAGED_TURN), %rax /* as if it had been the other key */
     cmpq $POOL_TAG_LAST, %rax
     ja ExpFreeWithTag
     READ_IRQL r10
     cmpl $APC_LEVEL, %r10d
     ja ExpFreeWithTag
-    FREE POOL_KIND_PAGED, 1, 7f
+    movzbl HEADER_BLOCK_SIZE(%rcx), %r9d
+    movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
+    PUT POOL_KIND_PAGED, 7f
+    RESTART_SEQUENCE 1b, 2b
+    COUNT_FREE 1
 7:  movl %eax, %edx /* the seal is gone, the slot is all that is left of it */
     jmp ExpFreeOverflow
 
@@ -178,7 +229,7 @@ ExAllocatePool2:
     FIND_SIZE ExpAllocate2
     cmpq $FLAG_NONPAGED, %rcx
     jne 9f
-    ALLOCATE 0, 0, CACHE_KEY, ExpAllocate2
+    ALLOCATE 0, 0, ExpAllocate2
 4:  leal 15(%rdx), %r10d
     andl $-16, %r10d
     leaq (%rax, %r10), %rcx
@@ -206,7 +257,7 @@ ExAllocatePool2:
     jmp 4b
 9:  cmpq $FLAG_NONPAGED_STALE, %rcx
     jne ExpAllocate2
-    ALLOCATE 0, 0, CACHE_KEY, ExpAllocate2
+    ALLOCATE 0, 0, ExpAllocate2
     ret
     FINISH ExpAllocate2
     ret
@@ -234,6 +285,30 @@ ExpPopCached:
 2:  RESTART_SEQUENCE 1b, 2b
     ret
 
+/*
+ * BOOLEAN ExpPushCachedOf(PVOID Block, ULONG64 List, ULONG64 NodeBits): FALSE also when this is
+ * another node's processor.
+ */
+    .balign 16
+    .globl ExpPushCachedOf
+ExpPushCachedOf:
+1:  cmpq %rdx, CACHE(CACHE_NODE)
+    jne 3f
+    movq CACHE(CACHE_HEADS)(, %rsi, 8), %rax
+    movq %rax, HEADER_SEAL(%rdi)
+    incl %eax
+    cmpw CACHE(CACHE_DEPTHS)(, %rsi, 2), %ax
+    ja 3f
+    movq %rdi, %rcx
+    shlq $LIST_SHIFT, %rcx
+    movw %ax, %cx
+    movq %rcx, CACHE(CACHE_HEADS)(, %rsi, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    movl $1, %eax
+    ret
+3:  xorl %eax, %eax
+    ret
+
 /* BOOLEAN ExpPushCached(PVOID Block, ULONG64 List): FALSE when the list has all it may have. */
     .balign 16
     .globl ExpPushCached
@@ -253,12 +328,17 @@ ExpPushCached:
 3:  xorl %eax, %eax
     ret
 
-/* BOOLEAN ExpInstallCached(ULONG64 List, ULONG64 Chain): FALSE when the list isn't empty. */
+/*
+ * BOOLEAN ExpInstallCached(ULONG64 List, ULONG64 Chain, ULONG64 NodeBits): FALSE when the list
+ * isn't empty, or this is another node's processor.
+ */
     .balign 16
     .globl ExpInstallCached
 ExpInstallCached:
     xorl %eax, %eax
-1:  cmpq $0, CACHE(CACHE_HEADS)(, %rdi, 8)
+1:  cmpq %rdx, CACHE(CACHE_NODE)
+    jne 3f
+    cmpq $0, CACHE(CACHE_HEADS)(, %rdi, 8)
     jne 3f
     movq %rsi, CACHE(CACHE_HEADS)(, %rdi, 8)
 2:  RESTART_SEQUENCE 1b, 2b

@@ -31,12 +31,16 @@
  *   CACHE-3  A processor's lists are changed by that processor only, by one store.
  *   CACHE-4  A block in use has a seal, made with its pool's key, its address and its tag's slot.
  *   CACHE-5  No request fails for want of pages while a processor keeps a block of that pool.
+ *   NODE-4   A processor's lists have nonpaged blocks of one node only, its own (or, if that has no
+ *            memory, the nearest). A free on another node finds a seal that its processor's key
+ *            does not open, and goes by the header to the pool that the block is of. Wherever a
+ *            processor and what it has of a key could part, cache.S says how a thread goes on that
+ *            was stopped there and may run on another node's processor now.
  */
 #include "mm/pool/cache.h"
 #include "kernel/rtl/section.h"
 
-#define EXACT_LIMIT   32 /* granules; larger blocks are a multiple of STEP granules */
-#define STEP          8
+#define STEP          8 /* granules; blocks above POOL_EXACT_LIMIT are a multiple of it */
 #define FIRST_DEPTH   16
 #define MEDIUM_DEPTH  8 /* up to MEDIUM_LIMIT granules, */
 #define MEDIUM_LIMIT  128
@@ -44,20 +48,11 @@
 #define LIST_BYTES    0x14000 /* 1,024 blocks of 80 bytes */
 #define LARGEST_DEPTH 1024    /* blocks in a list */
 #define WORD_SHIFT    16      /* a list's word is an address and 16 bits of a count */
-#define DEPOT_CHAINS  2
 
 /* Subcode of BAD_POOL_HEADER: the header of a freed block was modified. */
 #define BAD_CACHED_HEADER 0x24
 
-/* Chains that no processor has, by size. Only the words are touched under the lock. */
-typedef struct _POOL_DEPOT {
-    POOL_LOCK Lock;
-    ULONG Count;
-    ULONG64 Chains[DEPOT_CHAINS];
-} POOL_DEPOT;
-
 UCHAR ExpBlockGranules[POOL_CLASSES];
-static POOL_DEPOT ExpDepots[PoolKindCount][EXACT_LIMIT + 1];
 static USHORT ExpLargestDepths[POOL_CLASSES];
 static USHORT ExpFirstDepths[POOL_CLASSES];
 static BOOLEAN ExpCachesUsed;
@@ -69,7 +64,7 @@ static INIT VOID ExpChooseSizes(VOID)
 {
     for (ULONG i = 1; i < POOL_CLASSES; i++) {
         ULONG Granules = i + 1; /* and the header's */
-        if (Granules > EXACT_LIMIT) {
+        if (Granules > POOL_EXACT_LIMIT) {
             Granules = (Granules + STEP - 1) / STEP * STEP;
         }
         ExpBlockGranules[i] =
@@ -82,7 +77,7 @@ static INIT VOID ExpChooseDepths(VOID)
     for (ULONG j = 1; j < POOL_CLASSES; j++) {
         ULONG i = ExpBlockGranules[j]; /* other sizes (cache-aligned blocks) have no list */
         ULONG Largest = LIST_BYTES / (i * POOL_GRANULE);
-        if (i > EXACT_LIMIT) {
+        if (i > POOL_EXACT_LIMIT) {
             Largest = i <= MEDIUM_LIMIT ? MEDIUM_DEPTH : LARGE_DEPTH;
         }
         Largest = Largest < LARGEST_DEPTH ? Largest : LARGEST_DEPTH;
@@ -111,9 +106,15 @@ static VOID ExpSetFastPath(PPOOL_CACHE Cache)
     Cache->FastLimit = Use ? POOL_SMALL_LIMIT : 0;
 }
 
-VOID ExpInitializeCache(PPOOL_CACHE Cache)
+/* NODE-4. A node without a descriptor has no memory, or none to spare. */
+VOID ExpInitializeCache(PPOOL_CACHE Cache, ULONG Node)
 {
-    Cache->Key = ExpPools[PoolKindNonPagedNx].Key;
+    const UCHAR *Hops = ExpHopsOf(Node);
+    while (ExpPoolTable[ExpIndexOf(PoolKindNonPagedNx, *Hops)] == NULL || !ExpHasMemory(*Hops)) {
+        Hops++;
+    }
+    Cache->NodeBits = ExpIndexOf(PoolKindNonPagedNx, *Hops);
+    Cache->Key = ExpPoolKeys[Cache->NodeBits | PoolKindNonPagedNx];
     Cache->PagedKey = ExpPools[PoolKindPaged].Key;
     ULONG64 Difference = Cache->Key ^ Cache->PagedKey;
     Cache->PagedTurn = Difference << (64 - POOL_SEAL_SHIFT) | Difference >> POOL_SEAL_SHIFT;
@@ -125,11 +126,8 @@ INIT VOID ExpInitializeCaches(VOID)
 {
     ExpChooseSizes();
     ExpChooseDepths();
-    for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {
-        ExpPools[Kind].Key = ExpDrawKey();
-    }
     ExpCachesUsed = TRUE;
-    ExpInitializeCache(ExpCacheOf(0));
+    ExpInitializeCache(ExpCacheOf(0), ExpNodeOf(0));
 }
 
 VOID ExpReviewFastPaths(VOID)
@@ -170,22 +168,24 @@ static inline PPOOL_HEADER ExpFirstOfChain(ULONG64 Chain)
 
 /*
  * A block that left a list is one still, or somebody wrote over its header: 0x19/0x24. Checked
- * mode looks at each, drains at all.
+ * mode looks at each, drains at all. Returns the descriptor that it is of.
  */
-static VOID ExpCheckCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Granules)
+static PPOOL_DESCRIPTOR ExpCheckCached(POOL_KIND Kind, PPOOL_HEADER Header, ULONG Granules)
 {
+    PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, Header);
     if (Header->PoolType != POOL_BLOCK_CACHED || Header->BlockSize != Granules ||
-        Header->PoolIndex != Pool->Kind) {
+        Header->PoolIndex != Pool->Index) {
         KeBugCheckEx(BAD_POOL_HEADER, BAD_CACHED_HEADER, (ULONG_PTR)Header, *(PULONG64)Header,
                      (ULONG_PTR)Pool);
     }
+    return Pool;
 }
 
-static VOID ExpReturnChain(PPOOL_DESCRIPTOR Pool, ULONG64 Chain, ULONG Granules)
+static VOID ExpReturnChain(POOL_KIND Kind, ULONG64 Chain, ULONG Granules)
 {
     while (Chain != 0) {
         PPOOL_HEADER Header = ExpFirstOfChain(Chain);
-        ExpCheckCached(Pool, Header, Granules);
+        PPOOL_DESCRIPTOR Pool = ExpCheckCached(Kind, Header, Granules);
         Chain = Header->Seal;
         Header->PoolType = Pool->BlockType;
         ExpReturnBlock(Pool, Header);
@@ -193,23 +193,23 @@ static VOID ExpReturnChain(PPOOL_DESCRIPTOR Pool, ULONG64 Chain, ULONG Granules)
 }
 
 /* A chain for a processor that has none of this size; 0 without one. */
-static ULONG64 ExpTakeChain(POOL_KIND Kind, ULONG Granules)
+static ULONG64 ExpTakeChain(PPOOL_DESCRIPTOR Pool, ULONG Granules)
 {
-    if (Granules > EXACT_LIMIT || ExpDepots[Kind][Granules].Count == 0) {
+    if (Granules > POOL_EXACT_LIMIT || Pool->Depots[Granules].Count == 0) {
         return 0;
     }
-    POOL_DEPOT *Depot = &ExpDepots[Kind][Granules];
+    PPOOL_DEPOT Depot = &Pool->Depots[Granules];
     ULONG64 State = ExpAcquireSpin(&Depot->Lock);
     ULONG64 Chain = Depot->Count == 0 ? 0 : Depot->Chains[--Depot->Count];
     ExpReleaseSpin(&Depot->Lock, State);
     return Chain;
 }
 
-static BOOLEAN ExpStoreChain(POOL_KIND Kind, ULONG Granules, ULONG64 Chain)
+static BOOLEAN ExpStoreChain(PPOOL_DESCRIPTOR Pool, ULONG Granules, ULONG64 Chain)
 {
-    POOL_DEPOT *Depot = &ExpDepots[Kind][Granules];
+    PPOOL_DEPOT Depot = &Pool->Depots[Granules];
     ULONG64 State = ExpAcquireSpin(&Depot->Lock);
-    BOOLEAN Room = Depot->Count < DEPOT_CHAINS;
+    BOOLEAN Room = Depot->Count < POOL_DEPOT_CHAINS;
     if (Room) {
         Depot->Chains[Depot->Count++] = Chain;
     }
@@ -219,29 +219,42 @@ static BOOLEAN ExpStoreChain(POOL_KIND Kind, ULONG Granules, ULONG64 Chain)
 
 /* ---- taking and keeping ---------------------------------------------------------------------- */
 
-PPOOL_HEADER ExpTakeCached(PPOOL_DESCRIPTOR Pool, ULONG Granules)
+/* The bits of the processors that may keep a pool's blocks; those of paged pool may be anywhere. */
+static inline ULONG64 ExpNodeBits(PPOOL_DESCRIPTOR Pool)
 {
-    ULONG64 List = ExpListOf(Pool->Kind, Granules), Chain;
+    return Pool->Kind == PoolKindPaged ? ExpOwnCache()->NodeBits
+                                       : ExpIndexOf(PoolKindNonPagedNx, Pool->Node);
+}
+
+PPOOL_DESCRIPTOR ExpOwnPool(POOL_KIND Kind)
+{
+    return Kind == PoolKindPaged ? &ExpPools[Kind] : ExpPoolTable[ExpOwnCache()->NodeBits | Kind];
+}
+
+PPOOL_HEADER ExpTakeCached(POOL_KIND Kind, ULONG Granules)
+{
+    ULONG64 List = ExpListOf(Kind, Granules), Chain;
     PVOID Block;
     while ((Block = ExpPopCached(List)) == NULL) {
-        Chain = ExpTakeChain(Pool->Kind, Granules);
+        PPOOL_DESCRIPTOR Pool = ExpOwnPool(Kind);
+        Chain = ExpTakeChain(Pool, Granules);
         if (Chain == 0) {
             return NULL;
         }
-        if (!ExpInstallCached(List, Chain)) { /* filled meanwhile, or another processor's */
-            ExpReturnChain(Pool, Chain, Granules);
+        if (!ExpInstallCached(List, Chain, ExpNodeBits(Pool))) { /* filled, or another processor */
+            ExpReturnChain(Kind, Chain, Granules);
         }
     }
     if (KiCheckedMode) {
-        ExpCheckCached(Pool, ExpHeaderOf(Block), Granules);
+        ExpCheckCached(Kind, ExpHeaderOf(Block), Granules);
     }
     return ExpHeaderOf(Block);
 }
 
 /* Makes room on a full list. FALSE when it must not grow and the depot is full, too. */
-static BOOLEAN ExpMakeRoom(POOL_KIND Kind, ULONG Granules)
+static BOOLEAN ExpMakeRoom(PPOOL_DESCRIPTOR Pool, ULONG Granules)
 {
-    PUSHORT Depth = &ExpOwnCache()->Depths[Kind][Granules];
+    PUSHORT Depth = &ExpOwnCache()->Depths[Pool->Kind][Granules];
     ULONG Now = *Depth, Largest = ExpLargestDepths[Granules];
     if (Now == 0) {
         return FALSE;
@@ -250,14 +263,35 @@ static BOOLEAN ExpMakeRoom(POOL_KIND Kind, ULONG Granules)
         *Depth = (USHORT)(Now * 2 < Largest ? Now * 2 : Largest);
         return TRUE;
     }
-    if (Granules > EXACT_LIMIT || ExpDepots[Kind][Granules].Count == DEPOT_CHAINS) {
+    if (Granules > POOL_EXACT_LIMIT || Pool->Depots[Granules].Count == POOL_DEPOT_CHAINS) {
         return FALSE;
     }
-    ULONG64 Chain = ExpDetachCached(ExpListOf(Kind, Granules));
-    if (Chain != 0 && !ExpStoreChain(Kind, Granules, Chain)) {
-        ExpReturnChain(&ExpPools[Kind], Chain, Granules);
+    ULONG64 Chain = ExpDetachCached(ExpListOf(Pool->Kind, Granules));
+    if (Chain != 0) {
+        /* The thread may have moved on: the chain knows whose it is. */
+        PPOOL_DESCRIPTOR Owner = ExpPoolOfBlock(Pool->Kind, ExpFirstOfChain(Chain));
+        if (!ExpStoreChain(Owner, Granules, Chain)) {
+            ExpReturnChain(Pool->Kind, Chain, Granules);
+        }
     }
     return TRUE;
+}
+
+/* Blocks of paged pool, and all where there is one node, may be anywhere. */
+static inline BOOLEAN ExpHasNode(PPOOL_DESCRIPTOR Pool)
+{
+    return ExpHighestNode() != 0 && Pool->Kind != PoolKindPaged;
+}
+
+static inline BOOLEAN ExpIsForeign(PPOOL_DESCRIPTOR Pool)
+{
+    return ExpHasNode(Pool) && ExpNodeBits(Pool) != ExpOwnCache()->NodeBits;
+}
+
+static inline BOOLEAN ExpPush(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG64 List)
+{
+    return ExpHasNode(Pool) ? ExpPushCachedOf(Header + 1, List, ExpNodeBits(Pool))
+                            : ExpPushCached(Header + 1, List);
 }
 
 BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
@@ -265,8 +299,8 @@ BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
     ULONG64 List = ExpListOf(Pool->Kind, Header->BlockSize);
     UCHAR PoolType = Header->PoolType;
     Header->PoolType = POOL_BLOCK_CACHED;
-    while (!ExpPushCached(Header + 1, List)) {
-        if (!ExpMakeRoom(Pool->Kind, Header->BlockSize)) {
+    while (!ExpPush(Pool, Header, List)) {
+        if (ExpIsForeign(Pool) || !ExpMakeRoom(Pool, Header->BlockSize)) {
             Header->PoolType = PoolType;
             return FALSE;
         }
@@ -303,13 +337,13 @@ static BOOLEAN ExpHasCached(const POOL_CACHE *Cache, POOL_KIND Kind)
     return FALSE;
 }
 
-static BOOLEAN ExpDrainDepots(POOL_KIND Kind)
+static BOOLEAN ExpDrainDepots(PPOOL_DESCRIPTOR Pool)
 {
     BOOLEAN Any = FALSE;
     ULONG64 Chain;
-    for (ULONG i = 0; i <= EXACT_LIMIT; i++) {
-        while ((Chain = ExpTakeChain(Kind, i)) != 0) {
-            ExpReturnChain(&ExpPools[Kind], Chain, i);
+    for (ULONG i = 0; i <= POOL_EXACT_LIMIT; i++) {
+        while ((Chain = ExpTakeChain(Pool, i)) != 0) {
+            ExpReturnChain(Pool->Kind, Chain, i);
             Any = TRUE;
         }
     }
@@ -326,11 +360,15 @@ BOOLEAN ExpDrainCaches(POOL_KIND Kind)
         if (ExpHasCached(ExpCacheOf(i), Kind)) {
             ExpRunOn(i, ExpDetachAll, Drain);
             for (ULONG Granules = 0; Granules < POOL_CLASSES; Granules++) {
-                ExpReturnChain(&ExpPools[Kind], Drain->Chains[Granules], Granules);
+                ExpReturnChain(Kind, Drain->Chains[Granules], Granules);
             }
             Any = TRUE;
         }
     }
     ExpUnlockDrain(Kind, State);
-    return ExpDrainDepots(Kind) || Any;
+    for (ULONG Node = 0; Node <= (Kind == PoolKindPaged ? 0 : ExpHighestNode()); Node++) {
+        PPOOL_DESCRIPTOR Pool = ExpPoolTable[ExpIndexOf(Kind, Node)];
+        Any |= Pool != NULL && ExpDrainDepots(Pool);
+    }
+    return Any;
 }

@@ -17,8 +17,9 @@ typedef struct _POOL_CACHE {
     ULONG64 Key;       /* what the seals of nonpaged blocks are made with */
     ULONG64 PagedKey;
     ULONG64 PagedTurn;
-    ULONG64 FreeKey; /* what cache.S compares the seals of frees with */
-    ULONG64 Reserved[3];
+    ULONG64 FreeKey;  /* what cache.S compares the seals of frees with */
+    ULONG64 NodeBits; /* of the PoolIndex of nonpaged blocks that it may have on its lists */
+    ULONG64 Reserved[2];
     ULONG64 Heads[PoolKindCount][POOL_CACHE_CLASSES];
     USHORT Depths[PoolKindCount][POOL_CACHE_CLASSES]; /* how many blocks a list may have; 0: none */
     ULONG64 Allocs[2][POOL_TAG_COUNTERS];             /* by tag: nonpaged, paged */
@@ -30,6 +31,7 @@ _Static_assert(offsetof(POOL_CACHE, Key) == CACHE_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, PagedKey) == CACHE_PAGED_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, PagedTurn) == CACHE_PAGED_TURN, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, FreeKey) == CACHE_FREE_KEY, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, NodeBits) == CACHE_NODE, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Heads) == CACHE_HEADS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Depths) == CACHE_DEPTHS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Allocs) == CACHE_ALLOCS, "cache.S");
@@ -76,15 +78,20 @@ static inline ULONG ExpReadSeal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG64 Seal)
 PVOID ExpPopCached(ULONG64 List);
 /* Puts a block, which is POOL_BLOCK_CACHED, on a list. FALSE when that has all it may have. */
 BOOLEAN ExpPushCached(PVOID Block, ULONG64 List);
+/* The same with a block of a node with these bits; FALSE also on another node's processor. */
+BOOLEAN ExpPushCachedOf(PVOID Block, ULONG64 List, ULONG64 NodeBits);
 /* All of a list as a chain, which is what its word was; 0 when it was empty. */
 ULONG64 ExpDetachCached(ULONG64 List);
-/* Makes a chain the list. FALSE when it isn't empty. */
-BOOLEAN ExpInstallCached(ULONG64 List, ULONG64 Chain);
+/* Makes a chain the list. FALSE when it isn't empty, or the chain is of a node with other bits. */
+BOOLEAN ExpInstallCached(ULONG64 List, ULONG64 Chain, ULONG64 NodeBits);
 
 /* ---- cache.c --------------------------------------------------------------------------------- */
 
-/* A block from the processor's list, or a chain of another's; NULL: the pool must be asked. */
-PPOOL_HEADER ExpTakeCached(PPOOL_DESCRIPTOR Pool, ULONG Granules);
+/*
+ * A block from the processor's list, or a chain of another's of its node; NULL: the pool must be
+ * asked. Its header says which pool it is of: the thread may have moved on to another node.
+ */
+PPOOL_HEADER ExpTakeCached(POOL_KIND Kind, ULONG Granules);
 /*
  * Keeps a block, in use and checked, on the processor's list. FALSE when it has no room there: the
  * header is as it was, but without a seal.
@@ -95,8 +102,10 @@ BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header);
  * something.
  */
 BOOLEAN ExpDrainCaches(POOL_KIND Kind);
-/* Prepares a processor's part, which is zero. */
-VOID ExpInitializeCache(PPOOL_CACHE Cache);
+/* The descriptor that the processor's requests go to first. */
+PPOOL_DESCRIPTOR ExpOwnPool(POOL_KIND Kind);
+/* Prepares a processor's part, which is zero, for a processor of Node. */
+VOID ExpInitializeCache(PPOOL_CACHE Cache, ULONG Node);
 /* Caches are used, or everything goes to the pools at once: for tests that look at pages. */
 VOID ExpUseCaches(BOOLEAN Use);
 /*

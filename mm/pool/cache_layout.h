@@ -18,6 +18,7 @@
 #define CACHE_PAGED_KEY    0x10
 #define CACHE_PAGED_TURN   0x18 /* what makes the one key the other, turned as a seal is */
 #define CACHE_FREE_KEY     0x20 /* CACHE_KEY while frees are served, else one that fits no seal */
+#define CACHE_NODE         0x28 /* the node's bits of a PoolIndex */
 #define CACHE_HEADS        0x40 /* 3 kinds of 256 words */
 #define CACHE_HEADS_BYTES  (POOL_CACHE_CLASSES * 8)
 #define CACHE_DEPTHS       (CACHE_HEADS + 3 * CACHE_HEADS_BYTES) /* 3 kinds of 256 halfwords */
@@ -29,7 +30,10 @@
 #define CACHE_GRANULES     (CACHE_COUNTERS + 4 * CACHE_COUNTS_BYTES)
 #define CACHE_BYTES        (CACHE_COUNTERS + 6 * CACHE_COUNTS_BYTES)
 
+/* PoolIndex of a header: a node, and a kind in the lower bits. */
 #define POOL_KIND_PAGED 2
+#define POOL_KIND_BITS  2
+#define POOL_NODES      16
 
 /* PoolType of a header (pool.h). */
 #define BLOCK_PAGED  0x01

@@ -100,18 +100,20 @@ static VOID ExpGiveAway(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Slot)
     }
 }
 
-static VOID ExpFreeSmall(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Tag)
+static VOID ExpFreeSmall(POOL_KIND Kind, PVOID P, ULONG Tag)
 {
     ExpCheckPage(P);
+    PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, ExpHeaderOf(P));
     ULONG Slot = ExpUnseal(Pool, P, Tag);
     ExpGiveAway(Pool, ExpHeaderOf(P), Slot);
 }
 
 VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot)
 {
-    PPOOL_DESCRIPTOR Pool = &ExpPools[ExpKindOfAddress(P)];
     PPOOL_HEADER Header = ExpHeaderOf(P);
+    PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(ExpKindOfAddress(P), Header);
     Header->PoolType = Pool->BlockType;
+    Header->Seal = 0;
     ExpGiveAway(Pool, Header, Slot);
 }
 
@@ -130,7 +132,7 @@ static SIZE_T ExpQueryUntracked(PVOID Base)
     return Pages;
 }
 
-static VOID ExpFreeBig(PPOOL_DESCRIPTOR Pool, PVOID Base, ULONG Tag)
+static VOID ExpFreeBig(POOL_KIND Kind, PVOID Base, ULONG Tag)
 {
     POOL_BIG_BLOCK Block;
     if (!ExpUntrackBigBlock(Base, Tag, &Block)) {
@@ -138,9 +140,9 @@ static VOID ExpFreeBig(PPOOL_DESCRIPTOR Pool, PVOID Base, ULONG Tag)
         Block.Key = POOL_TAG_BIG;
         ExpCountUntracked(-1);
     }
-    ExpCountFree(ExpSlotOf(Block.Key), Pool->Kind, Block.Pages * POOL_PAGE_GRANULES);
+    ExpCountFree(ExpSlotOf(Block.Key), Kind, Block.Pages * POOL_PAGE_GRANULES);
     ExpFreePages(Base);
-    ExpReviewSupply(Pool->Kind);
+    ExpReviewSupply(Kind);
 }
 
 /* ExFreePool and ExFreePoolWithTag begin in cache.S; what is not ordinary comes here. */
@@ -149,11 +151,11 @@ VOID NTAPI ExpFreeWithTag(PVOID P, ULONG Tag)
     if (ExpFreeIfSpecial(P, Tag, __builtin_return_address(0))) {
         return;
     }
-    PPOOL_DESCRIPTOR Pool = &ExpPools[ExpCheckPointer(P)];
+    POOL_KIND Kind = ExpCheckPointer(P);
     if (BYTE_OFFSET(P) == 0) {
-        ExpFreeBig(Pool, P, Tag);
+        ExpFreeBig(Kind, P, Tag);
     } else {
-        ExpFreeSmall(Pool, P, Tag);
+        ExpFreeSmall(Kind, P, Tag);
     }
 }
 EXPORT(ExFreePoolWithTag);
@@ -167,7 +169,7 @@ SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged)
     if (ExpQueryIfSpecial(PoolBlock, &Bytes)) {
         return Bytes;
     }
-    PPOOL_DESCRIPTOR Pool = &ExpPools[ExpCheckPointer(PoolBlock)];
+    POOL_KIND Kind = ExpCheckPointer(PoolBlock);
     if (BYTE_OFFSET(PoolBlock) == 0) {
         POOL_BIG_BLOCK Block;
         SIZE_T Pages =
@@ -176,6 +178,7 @@ SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged)
     }
     ExpCheckPage(PoolBlock);
     PPOOL_HEADER Header = ExpHeaderOf(PoolBlock);
+    PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, Header);
     ULONG64 State = ExpLockPool(Pool);
     ExpCheckBlockInUse(Pool, Header);
     Bytes = (Header->BlockSize - 1) * POOL_GRANULE;

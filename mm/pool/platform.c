@@ -48,5 +48,5 @@ INIT VOID ExpInitializePlatform(VOID)
 
 INIT VOID ExpJoinProcessor(ULONG Processor)
 {
-    ExpInitializeCache(ExpCacheOf(Processor));
+    ExpInitializeCache(ExpCacheOf(Processor), ExpNodeOf(Processor));
 }

@@ -34,6 +34,12 @@
  * the start of a page and from the tail of any other. What is freed merges with free neighbours on
  * both sides at once; when that makes the page whole, the page goes back to mm.
  *
+ * On a NUMA machine the nonpaged pools are in parts: each node with memory has a descriptor for
+ * each of them, whose pages are of that node, and PoolIndex says which. A processor asks the
+ * descriptor of its node first (of the nearest, if its own has no memory), then a page of that
+ * node, then the same of the next nearest. A block goes back to its own descriptor, whoever frees
+ * it, and is kept by processors of that node only: NODE-4, cache.c.
+ *
  * Where a block's pool comes from: its address. Pools lie in ranges of their own, so the IRQL rules
  * are decided before the header is touched, which matters because a paged header may not be there.
  *
@@ -51,7 +57,8 @@
  *
  *   POOL-1  Blocks tile their page: sizes add up to 256 granules, no block crosses a page.
  *   POOL-2  PreviousSize is the BlockSize of the block in front, and 0 exactly at a page's start.
- *   POOL-3  PoolIndex is the pool that the page's address belongs to.
+ *   POOL-3  PoolIndex names the descriptor that the page belongs to: its kind is that of the
+ *           page's address, its node that of the page's memory.
  *   POOL-4  PoolType is 0 in a free block's header, POOL_BLOCK_CACHED in one that a processor
  *           keeps, and has POOL_BLOCK_IN_USE in one in use; a header that was merged away still
  *           says free until its memory is given out again.
@@ -76,12 +83,17 @@ POOL_DESCRIPTOR ExpPools[PoolKindCount] = {
                             .PoolType = NonPagedPoolNx,
                             .BlockType = POOL_BLOCK_IN_USE},
     [PoolKindNonPagedExecute] = {.Kind = PoolKindNonPagedExecute,
+                                 .Index = PoolKindNonPagedExecute,
                                  .PoolType = NonPagedPoolExecute,
                                  .BlockType = POOL_BLOCK_IN_USE},
     [PoolKindPaged] = {.Kind = PoolKindPaged,
+                       .Index = PoolKindPaged,
                        .PoolType = PagedPool,
                        .BlockType = POOL_BLOCK_IN_USE | POOL_BLOCK_PAGED},
 };
+
+PPOOL_DESCRIPTOR ExpPoolTable[POOL_INDEXES];
+ULONG64 ExpPoolKeys[POOL_INDEXES];
 
 const CHAR *ExpKindName(POOL_KIND Kind)
 {
@@ -89,15 +101,51 @@ const CHAR *ExpKindName(POOL_KIND Kind)
     return Kind < PoolKindCount ? Names[Kind] : "no pool";
 }
 
+VOID ExpQueryRange(POOL_KIND Kind, PULONG_PTR First, PULONG_PTR Last)
+{
+    *First = *Last = 0;
+    for (ULONG Node = 0; Node <= ExpHighestNode(); Node++) {
+        PPOOL_DESCRIPTOR Pool = ExpPoolTable[ExpIndexOf(Kind, Node)];
+        if (Pool != NULL && Pool->FirstPage != 0) {
+            *First = *First == 0 || Pool->FirstPage < *First ? Pool->FirstPage : *First;
+            *Last = Pool->LastPage > *Last ? Pool->LastPage : *Last;
+        }
+    }
+}
+
+static INIT VOID ExpInitializePool(PPOOL_DESCRIPTOR Pool)
+{
+    ExpInitializeMutex(&Pool->Mutex);
+    for (ULONG Class = 0; Class < POOL_CLASSES; Class++) {
+        Pool->ListHeads[Class].Flink = &Pool->ListHeads[Class];
+        Pool->ListHeads[Class].Blink = &Pool->ListHeads[Class];
+    }
+    Pool->Key = ExpDrawKey();
+    ExpPoolTable[Pool->Index] = Pool;
+    ExpPoolKeys[Pool->Index] = Pool->Key;
+}
+
+/* A node's nonpaged pools, in memory of its own. */
+static INIT VOID ExpInitializeNode(ULONG Node)
+{
+    PPOOL_DESCRIPTOR Pools = ExpAllocateOfNode(Node, PoolKindPaged * sizeof(*Pools));
+    for (ULONG Kind = 0; Pools != NULL && Kind < PoolKindPaged; Kind++) {
+        Pools[Kind].Kind = ExpPools[Kind].Kind;
+        Pools[Kind].PoolType = ExpPools[Kind].PoolType;
+        Pools[Kind].BlockType = ExpPools[Kind].BlockType;
+        Pools[Kind].Node = Node;
+        Pools[Kind].Index = (UCHAR)ExpIndexOf((POOL_KIND)Kind, Node);
+        ExpInitializePool(&Pools[Kind]);
+    }
+}
+
 INIT VOID ExpInitializePools(VOID)
 {
     for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {
-        PPOOL_DESCRIPTOR Pool = &ExpPools[Kind];
-        ExpInitializeMutex(&Pool->Mutex);
-        for (ULONG Class = 0; Class < POOL_CLASSES; Class++) {
-            Pool->ListHeads[Class].Flink = &Pool->ListHeads[Class];
-            Pool->ListHeads[Class].Blink = &Pool->ListHeads[Class];
-        }
+        ExpInitializePool(&ExpPools[Kind]);
+    }
+    for (ULONG Node = 1; Node <= ExpHighestNode(); Node++) {
+        ExpInitializeNode(Node);
     }
     ExpInitializeCaches();
 }

@@ -15,7 +15,7 @@
  */
 typedef struct _POOL_HEADER {
     UCHAR PreviousSize; /* of the block in front of this one, 0 for the first of a page */
-    UCHAR PoolIndex;    /* POOL_KIND of the page */
+    UCHAR PoolIndex;    /* of the descriptor that its page belongs to: node and POOL_KIND */
     UCHAR BlockSize;    /* of this block, header included */
     UCHAR PoolType;     /* 0 while free, else POOL_BLOCK_CACHED, or IN_USE and its type's bits */
     ULONG PoolTag;      /* with PROTECTED_POOL as the allocation gave it */
@@ -57,11 +57,25 @@ static inline ULONG ExpGranuleOf(const POOL_HEADER *Header)
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
-/* One pool: its free blocks by size, and what it holds. Its lock guards all of it. */
+/* Chains of one size that no processor has. Only the words are touched under the lock. */
+#define POOL_DEPOT_CHAINS 2
+typedef struct _POOL_DEPOT {
+    POOL_LOCK Lock;
+    ULONG Count;
+    ULONG64 Chains[POOL_DEPOT_CHAINS];
+} POOL_DEPOT, *PPOOL_DEPOT;
+#define POOL_EXACT_LIMIT 32 /* granules; larger blocks have no depot */
+
+/*
+ * One pool, or one node's part of it: its free blocks by size, and what it holds. Its lock guards
+ * all but the depots.
+ */
 typedef struct _POOL_DESCRIPTOR {
     POOL_LOCK Lock;   /* nonpaged pool's */
     POOL_MUTEX Mutex; /* paged pool's */
     POOL_KIND Kind;
+    UCHAR Index;         /* PoolIndex of its blocks */
+    ULONG Node;          /* whose pages it has; paged pool's come from anywhere */
     POOL_TYPE PoolType;  /* as callers name it */
     UCHAR BlockType;     /* PoolType of the header of an ordinary block in use */
     ULONG64 Key;         /* of its blocks' seals: cache.c */
@@ -69,10 +83,36 @@ typedef struct _POOL_DESCRIPTOR {
     ULONG_PTR FirstPage; /* addresses between which those pages have been so far, */
     ULONG_PTR LastPage;  /* for searches; 0 before the first */
     ULONG64 NonEmpty[4]; /* bit N is set exactly while ListHeads[N] has a block */
+    POOL_DEPOT Depots[POOL_EXACT_LIMIT + 1];
     LIST_ENTRY ListHeads[POOL_CLASSES] DECLSPEC_ALIGN(POOL_CACHE_LINE);
 } DECLSPEC_ALIGN(POOL_CACHE_LINE) POOL_DESCRIPTOR, *PPOOL_DESCRIPTOR;
 
-extern POOL_DESCRIPTOR ExpPools[PoolKindCount];
+extern POOL_DESCRIPTOR ExpPools[PoolKindCount]; /* node 0's, and paged pool */
+#define POOL_INDEXES (POOL_NODES << POOL_KIND_BITS)
+extern PPOOL_DESCRIPTOR ExpPoolTable[POOL_INDEXES]; /* by PoolIndex; NULL where there is none */
+extern ULONG64 ExpPoolKeys[POOL_INDEXES];           /* the same of their keys: cache.S */
+
+static inline ULONG ExpIndexOf(POOL_KIND Kind, ULONG Node)
+{
+    return Kind == PoolKindPaged ? (ULONG)Kind : Node << POOL_KIND_BITS | (ULONG)Kind;
+}
+
+/*
+ * The descriptor that a header of a page of Kind names. What names none belongs to the first, whose
+ * checks will find that it does not.
+ */
+static inline PPOOL_DESCRIPTOR ExpPoolOfBlock(POOL_KIND Kind, const POOL_HEADER *Header)
+{
+    ULONG Index = Header->PoolIndex;
+    if (ExpHighestNode() == 0) {
+        return &ExpPools[Kind];
+    }
+    PPOOL_DESCRIPTOR Pool = Index < POOL_INDEXES ? ExpPoolTable[Index] : NULL;
+    return Pool != NULL && Pool->Kind == Kind ? Pool : &ExpPools[Kind];
+}
+
+/* Addresses between which the pages of all descriptors of a kind have been so far; 0: none yet. */
+VOID ExpQueryRange(POOL_KIND Kind, PULONG_PTR First, PULONG_PTR Last);
 
 /* The lock of a pool: a spin lock for nonpaged pool, a mutex at APC_LEVEL for paged (POOL-9). */
 static inline ULONG64 ExpLockPool(PPOOL_DESCRIPTOR Pool)

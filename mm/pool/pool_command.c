@@ -193,11 +193,11 @@ static VOID ExpFindInPool(const CHAR *Pattern, POOL_KIND Kind)
 {
     static const CHAR *const Names[] = {"NonPaged pool", "NonPaged pool (executable)",
                                         "Paged pool"};
-    PPOOL_DESCRIPTOR Pool = &ExpPools[Kind];
-    DbgPrint("Searching %s (%p : %p) for Tag: %s\n", Names[Kind], (PVOID)Pool->FirstPage,
-             (PVOID)Pool->LastPage, Pattern);
-    ULONG_PTR Page = Pool->FirstPage;
-    for (; Page != 0 && Page <= Pool->LastPage; Page += PAGE_SIZE) {
+    ULONG_PTR Page, Last;
+    ExpQueryRange(Kind, &Page, &Last);
+    DbgPrint("Searching %s (%p : %p) for Tag: %s\n", Names[Kind], (PVOID)Page, (PVOID)Last,
+             Pattern);
+    for (; Page != 0 && Page <= Last; Page += PAGE_SIZE) {
         if (HalpConsoleInterrupted()) {
             DbgPrint("...terminating - searched pool to %p\n", (PVOID)Page);
             return;

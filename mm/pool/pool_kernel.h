@@ -70,11 +70,15 @@ static inline POOL_KIND ExpKindOfAddress(PVOID Address)
     }
 }
 
-/* Pages adjacent pages of a pool's range; NULL without memory. */
-static inline PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages)
+/*
+ * Pages adjacent pages of a pool's range; NULL without memory. Node: of that node only, with
+ * MM_ANY_NODE_OK of those nearest to it as well, POOL_ANY_NODE: near to the caller.
+ */
+#define POOL_ANY_NODE MI_ANY_NODE
+static inline PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages, ULONG Node)
 {
     static const POOL_TYPE Types[] = {NonPagedPoolNx, NonPagedPoolExecute, PagedPool};
-    return MiAllocatePoolPages(Types[Kind], Pages);
+    return MiAllocatePoolPagesOf(Types[Kind], Pages, Node);
 }
 
 static inline VOID ExpFreePages(PVOID Base)
@@ -110,7 +114,28 @@ static inline VOID ExpQuerySupply(POOL_KIND Kind, PSIZE_T Free, PSIZE_T Maximum)
 
 static inline ULONG ExpHighestNode(VOID)
 {
-    return KeQueryHighestNodeNumber();
+    return MiNodeCount - 1;
+}
+
+static inline BOOLEAN ExpHasMemory(ULONG Node)
+{
+    return MiNodePlaces[Node].Pages != 0;
+}
+
+/* All nodes, from the nearest to Node on: itself. */
+static inline const UCHAR *ExpHopsOf(ULONG Node)
+{
+    return MiNodePlaces[Node].Hops;
+}
+
+/* Zeroed memory of Node, for ever; NULL where it has none. Boot only. */
+static inline PVOID ExpAllocateOfNode(ULONG Node, SIZE_T Bytes)
+{
+    PVOID Memory = MiAllocatePoolPagesOf(NonPagedPoolNx, BYTES_TO_PAGES(Bytes), Node);
+    if (Memory != NULL) {
+        RtlZeroMemory(Memory, Bytes);
+    }
+    return Memory;
 }
 
 /* Whether new pages of this kind read as zero. */
@@ -120,6 +145,16 @@ static inline BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind)
 }
 
 /* ---- processors ------------------------------------------------------------------------------ */
+
+static inline ULONG ExpCurrentNode(VOID)
+{
+    return MiCurrentNode();
+}
+
+static inline ULONG ExpNodeOf(ULONG Processor)
+{
+    return KiFindPcr(Processor)->Prcb.Node;
+}
 
 /* A processor's part of the pools; NULL behind the last processor. */
 static inline struct _POOL_CACHE *ExpCacheOf(ULONG Processor)

@@ -11,7 +11,7 @@
 
 #include <wdm.h>
 
-/* The three kinds of pool. The value is also the PoolIndex of their blocks' headers. */
+/* The three kinds of pool. The value is also the PoolIndex of node 0's blocks. */
 typedef enum _POOL_KIND {
     PoolKindNonPagedNx,
     PoolKindNonPagedExecute,
@@ -47,16 +47,22 @@ VOID ExpReleaseSpin(POOL_LOCK *Lock, ULONG64 State);
 VOID ExpInitializeMutex(POOL_MUTEX *Mutex);
 ULONG64 ExpAcquireMutex(POOL_MUTEX *Mutex);
 VOID ExpReleaseMutex(POOL_MUTEX *Mutex, ULONG64 State);
-PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages);
+#define POOL_ANY_NODE MAXULONG
+PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages, ULONG Node);
 VOID ExpFreePages(PVOID Base);
 SIZE_T ExpQueryPages(PVOID Base);
 POOL_KIND ExpKindOfAddress(PVOID Address);
 VOID ExpQuerySupply(POOL_KIND Kind, PSIZE_T Free, PSIZE_T Maximum);
 ULONG ExpHighestNode(VOID);
+BOOLEAN ExpHasMemory(ULONG Node);
+const UCHAR *ExpHopsOf(ULONG Node);
+PVOID ExpAllocateOfNode(ULONG Node, SIZE_T Bytes);
 DECLSPEC_NORETURN VOID ExpReportBadPages(PVOID Address);
 BOOLEAN ExpIsReadable(PVOID Address);
 BOOLEAN ExpFreshPagesAreZero(POOL_KIND Kind);
 DECLSPEC_NORETURN VOID ExpRaiseStatus(NTSTATUS Status, PVOID Caller);
+ULONG ExpCurrentNode(VOID);
+ULONG ExpNodeOf(ULONG Processor);
 struct _POOL_CACHE *ExpCacheOf(ULONG Processor);
 struct _POOL_CACHE *ExpOwnCache(VOID);
 VOID ExpAddHere(SIZE_T Offset, ULONG64 Value);

@@ -51,11 +51,11 @@ static VOID ExpReportBadNeighbour(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
     ULONG Begin = ExpGranuleOf(Header), Back = Header->PreviousSize, Size = Header->BlockSize;
     PPOOL_HEADER Next = Header + Size, Previous = Header - Back;
     if (Begin + Size < POOL_PAGE_GRANULES &&
-        (Next->PreviousSize != Size || Next->PoolIndex != Pool->Kind)) {
+        (Next->PreviousSize != Size || Next->PoolIndex != Pool->Index)) {
         KeBugCheckEx(BAD_POOL_HEADER, NEXT_DISAGREES, (ULONG_PTR)Header, (ULONG_PTR)Next,
                      *(PULONG64)Next);
     }
-    if (Back != 0 && (Previous->BlockSize != Back || Previous->PoolIndex != Pool->Kind)) {
+    if (Back != 0 && (Previous->BlockSize != Back || Previous->PoolIndex != Pool->Index)) {
         KeBugCheckEx(BAD_POOL_HEADER, SIZES_DISAGREE, (ULONG_PTR)Previous, *(PULONG64)Previous,
                      (ULONG_PTR)Header);
     }
@@ -92,7 +92,7 @@ DECLSPEC_NORETURN VOID ExpReportBadBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Hea
         KeBugCheckEx(BAD_POOL_CALLER, FREED_ALREADY, 0, *(PULONG64)Header, (ULONG_PTR)(Header + 1));
     }
     ULONG_PTR Subcode =
-        Header->PoolIndex != Pool->Kind ? HEADER_OF_OTHER_POOL : HEADER_TYPE_CORRUPT;
+        Header->PoolIndex != Pool->Index ? HEADER_OF_OTHER_POOL : HEADER_TYPE_CORRUPT;
     KeBugCheckEx(BAD_POOL_CALLER, Subcode, (ULONG_PTR)Header, *(PULONG64)Header, 0);
 }
 

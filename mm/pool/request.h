@@ -22,7 +22,9 @@ typedef struct _POOL_REQUEST {
     BOOLEAN CacheAligned;
     BOOLEAN Zero;
     BOOLEAN Raise;
-    BOOLEAN Special; /* special pool is asked for, whatever the verifier's words say */
+    BOOLEAN HasNode;            /* the caller chose a node: */
+    POOL_NODE_REQUIREMENT Node; /* with MM_ANY_NODE_OK, others as well */
+    BOOLEAN Special;            /* special pool is asked for, whatever the verifier's words say */
     POOL_EDGE Edge;
     PVOID Caller;
 } POOL_REQUEST, *PPOOL_REQUEST;

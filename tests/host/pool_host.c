@@ -65,9 +65,36 @@ VOID ExpQuerySupply(POOL_KIND Kind, PSIZE_T Free, PSIZE_T Maximum)
     }
 }
 
+/* One node, which has all. */
 ULONG ExpHighestNode(VOID)
 {
     return 0;
+}
+
+ULONG ExpCurrentNode(VOID)
+{
+    return 0;
+}
+
+ULONG ExpNodeOf(ULONG Processor)
+{
+    return Processor & 0;
+}
+
+BOOLEAN ExpHasMemory(ULONG Node)
+{
+    return Node == 0;
+}
+
+const UCHAR *ExpHopsOf(ULONG Node)
+{
+    static const UCHAR Hops[] = {0};
+    return Hops + Node;
+}
+
+PVOID ExpAllocateOfNode(ULONG Node, SIZE_T Bytes)
+{
+    return Node == 0 ? NULL : calloc(1, Bytes);
 }
 
 /* The processor's record, which gs: points at. */
@@ -111,8 +138,9 @@ static SIZE_T HostFindRun(POOL_KIND Kind, SIZE_T Pages)
     return MIDDLE;
 }
 
-PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages)
+PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages, ULONG Node)
 {
+    (void)Node;
     if (HostPagesLeft == 0 || Pages > HostLargestRun) {
         return NULL;
     }

@@ -100,8 +100,16 @@ BOOLEAN PoolTakeQuarters(const POOL_CASE *Case, PVOID Blocks[4])
 /* Free blocks of each class that the walk over the pages met. */
 static SIZE_T PoolFreeBlocks[POOL_CLASSES];
 
+/* The node of a page's memory; paged pool's descriptor has pages of all. */
+static ULONG PoolNodeOfPage(POOL_KIND Kind, PVOID Page)
+{
+    return Kind == PoolKindPaged
+               ? 0
+               : MiPfnEntry(MiReadPte(MiGetPteAddress(Page)).Hard.PageFrameNumber)->Node;
+}
+
 /* POOL-1 to POOL-5 and POOL-7 in one page; returns its blocks in use. */
-static SIZE_T PoolCheckPage(POOL_KIND Kind, PVOID Page)
+static SIZE_T PoolCheckPage(PPOOL_DESCRIPTOR Pool, PVOID Page)
 {
     POOL_PAGE_WALK Walk;
     PPOOL_HEADER Header;
@@ -110,7 +118,7 @@ static SIZE_T PoolCheckPage(POOL_KIND Kind, PVOID Page)
     ExpBeginWalk(&Walk, Page);
     while ((Header = ExpNextBlock(&Walk)) != NULL) {
         BOOLEAN Free = Header->PoolType == 0;
-        CHECK_EQ(Header->PoolIndex, Kind);
+        CHECK_EQ(Header->PoolIndex, Pool->Index);
         CHECK(!(Free && AfterFree));
         CHECK(Free || Header->BlockSize >= 2);
         CHECK(Free || Header->PoolType == POOL_BLOCK_CACHED ||
@@ -143,21 +151,30 @@ static VOID PoolCheckLists(PPOOL_DESCRIPTOR Pool)
     }
 }
 
-SIZE_T PoolCheck(POOL_KIND Kind)
+static SIZE_T PoolCheckOne(PPOOL_DESCRIPTOR Pool)
 {
-    PPOOL_DESCRIPTOR Pool = &ExpPools[Kind];
     POOL_BIG_BLOCK Big;
     SIZE_T InUse = 0, Pages = 0;
     ULONG_PTR Page = Pool->FirstPage;
     for (; Page != 0 && Page <= Pool->LastPage; Page += PAGE_SIZE) {
-        if (ExpQueryPages((PVOID)Page) == 1 && !ExpFindBigBlock((PVOID)Page, &Big)) {
-            InUse += PoolCheckPage(Kind, (PVOID)Page);
+        if (ExpQueryPages((PVOID)Page) == 1 && !ExpFindBigBlock((PVOID)Page, &Big) &&
+            PoolNodeOfPage(Pool->Kind, (PVOID)Page) == Pool->Node) {
+            InUse += PoolCheckPage(Pool, (PVOID)Page);
             Pages++;
         }
     }
     CHECK_EQ(Pages, Pool->TotalPages);
     CHECK_EQ(Pool->Lock.Held, 0);
     PoolCheckLists(Pool);
+    return InUse;
+}
+
+SIZE_T PoolCheck(POOL_KIND Kind)
+{
+    SIZE_T InUse = 0;
+    for (ULONG Index = Kind; Index < POOL_INDEXES; Index += 1 << POOL_KIND_BITS) {
+        InUse += ExpPoolTable[Index] == NULL ? 0 : PoolCheckOne(ExpPoolTable[Index]);
+    }
     return InUse;
 }
 
