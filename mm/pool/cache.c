@@ -49,8 +49,9 @@
 #define LARGEST_DEPTH 1024    /* blocks in a list */
 #define WORD_SHIFT    16      /* a list's word is an address and 16 bits of a count */
 
-/* Subcode of BAD_POOL_HEADER: the header of a freed block was modified. */
+/* Subcodes of BAD_POOL_HEADER: the header of a freed block was modified, a list is damaged. */
 #define BAD_CACHED_HEADER 0x24
+#define BAD_CACHED_LINK   0x03
 
 UCHAR ExpBlockGranules[POOL_CLASSES];
 static USHORT ExpLargestDepths[POOL_CLASSES];
@@ -167,8 +168,9 @@ static inline PPOOL_HEADER ExpFirstOfChain(ULONG64 Chain)
 }
 
 /*
- * A block that left a list is one still, or somebody wrote over its header: 0x19/0x24. Checked
- * mode looks at each, drains at all. Returns the descriptor that it is of.
+ * A block that left a list is one still, or somebody wrote over its header: 0x19/0x24. What its
+ * word leads to is of the same kind of pool: 0x19/0x03. Checked mode looks at each, drains at all.
+ * Returns the descriptor that it is of.
  */
 static PPOOL_DESCRIPTOR ExpCheckCached(POOL_KIND Kind, PPOOL_HEADER Header, ULONG Granules)
 {
@@ -177,6 +179,11 @@ static PPOOL_DESCRIPTOR ExpCheckCached(POOL_KIND Kind, PPOOL_HEADER Header, ULON
         Header->PoolIndex != Pool->Index) {
         KeBugCheckEx(BAD_POOL_HEADER, BAD_CACHED_HEADER, (ULONG_PTR)Header, *(PULONG64)Header,
                      (ULONG_PTR)Pool);
+    }
+    PVOID Next = ExpFirstOfChain(Header->Seal) + 1;
+    if (Header->Seal != 0 &&
+        (ExpKindOfAddress(Next) != Kind || (ULONG_PTR)Next % POOL_GRANULE != 0)) {
+        KeBugCheckEx(BAD_POOL_HEADER, BAD_CACHED_LINK, (ULONG_PTR)(Header + 1), (ULONG_PTR)Next, 0);
     }
     return Pool;
 }

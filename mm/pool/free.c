@@ -47,10 +47,13 @@ static inline POOL_KIND ExpCheckPointer(PVOID P)
     return Kind;
 }
 
-/* In checked mode a page that the pool does not hold is found before its header would be read. */
+/*
+ * A page that the pool does not hold is found before its header would be read; in free mode only if
+ * that would fault.
+ */
 static inline VOID ExpCheckPage(PVOID P)
 {
-    if (KiCheckedMode && ExpQueryPages(PAGE_ALIGN(P)) == 0) {
+    if ((KiCheckedMode || !ExpIsReadable(PAGE_ALIGN(P))) && ExpQueryPages(PAGE_ALIGN(P)) == 0) {
         ExpReportBadPointer(P);
     }
 }
