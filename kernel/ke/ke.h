@@ -570,6 +570,8 @@ typedef struct _KI_TABLE_MEMORY {
 extern KI_TABLE_MEMORY KiTableMemory;
 /* Checked mode: a thread ends. Bug check 0xC4/0x100A (resource, thread, 0) if it owns one. */
 VOID KiCheckOwnedResources(PKTHREAD Thread);
+/* An initialised resource that begins in these bytes, NULL without one. */
+PERESOURCE KiFindResource(PVOID Start, SIZE_T Bytes);
 
 /* ---- mutexes (mutant.c); KiDispatcherLock is held -------------------------------------------- */
 
@@ -626,6 +628,8 @@ ULONG64 KiComputeDueTime(LONG64 Timeout);
 /* Starts and stops a timer; DueTime lies behind the last tick. */
 VOID KiInsertTimer(PKTIMER Timer, ULONG64 DueTime);
 VOID KiRemoveTimer(PKTIMER Timer);
+/* A running timer that begins in these bytes, NULL without one. <= DISPATCH_LEVEL. */
+PKTIMER KiFindTimer(PVOID Start, SIZE_T Bytes);
 /* The clock's question behind each tick: has interrupt 0x2F to look at the wheel? */
 BOOLEAN KiTimersAreDue(VOID);
 

@@ -237,6 +237,21 @@ BOOLEAN KiIsListed(PERESOURCE Resource)
     return Listed;
 }
 
+PERESOURCE KiFindResource(PVOID Start, SIZE_T Bytes)
+{
+    PERESOURCE Found = NULL;
+    ULONG64 Flags = KiLockResourceList();
+    for (PLIST_ENTRY Entry = KiResourceList.Flink; Entry != &KiResourceList && Found == NULL;
+         Entry = Entry->Flink) {
+        PERESOURCE Resource = CONTAINING_RECORD(Entry, ERESOURCE, SystemResourcesList);
+        if ((ULONG_PTR)Resource - (ULONG_PTR)Start < Bytes) {
+            Found = Resource;
+        }
+    }
+    KiUnlockResourceList(Flags);
+    return Found;
+}
+
 static BOOLEAN KiOwnsResource(PERESOURCE Resource, PKTHREAD Thread)
 {
     ULONG64 Flags = KiLockResource(Resource);

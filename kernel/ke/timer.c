@@ -135,6 +135,30 @@ VOID KiExpireTimers(VOID)
     KiUnlockDispatcher(Flags);
 }
 
+/* ---- what memory holds ----------------------------------------------------------------------- */
+
+static PKTIMER KiFindTimerInList(PLIST_ENTRY Head, ULONG_PTR Start, SIZE_T Bytes)
+{
+    for (PLIST_ENTRY Entry = Head->Flink; Entry != Head; Entry = Entry->Flink) {
+        PKTIMER Timer = CONTAINING_RECORD(Entry, KTIMER, TimerListEntry);
+        if ((ULONG_PTR)Timer - Start < Bytes) {
+            return Timer;
+        }
+    }
+    return NULL;
+}
+
+PKTIMER KiFindTimer(PVOID Start, SIZE_T Bytes)
+{
+    ULONG64 Flags = KiLockDispatcher();
+    PKTIMER Timer = KiFindTimerInList(&KiExpiring, (ULONG_PTR)Start, Bytes);
+    for (ULONG i = 0; i < TIMER_BUCKETS && Timer == NULL; i++) {
+        Timer = KiFindTimerInList(&KiTimerWheel[i], (ULONG_PTR)Start, Bytes);
+    }
+    KiUnlockDispatcher(Flags);
+    return Timer;
+}
+
 /* ---- what drivers call ----------------------------------------------------------------------- */
 
 VOID NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type)
