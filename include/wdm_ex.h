@@ -4,7 +4,8 @@
  * Common to all routines: blocks of up to PAGE_SIZE bytes lie in one page, smaller ones are 16-byte
  * aligned, larger ones page aligned; bytes past the request are nobody's. Paged types at <=
  * APC_LEVEL, nonpaged at <= DISPATCH_LEVEL, for freeing too: otherwise bug check 0xC2/0x08 or 0x09.
- * A damaged neighbourhood found on the way is bug check 0x19.
+ * A damaged neighbourhood found on the way is bug check 0x19. A verified driver (start word
+ * verifier=) is told of its mistakes by 0xC4, and of more of them: docs/memory.md.
  */
 #pragma once
 

@@ -182,7 +182,7 @@ PVOID ExpAllocate(const POOL_REQUEST *Request)
     BOOLEAN Fails = ExpShouldFail(Request);
     PVOID Block = Fails ? NULL : ExpTakeSpecial(Request);
     if (Block != NULL) {
-        return Block;
+        return ExpServed(Request, Block);
     }
     SIZE_T Limit = Request->CacheAligned ? CACHE_ALIGNED_LIMIT : POOL_SMALL_LIMIT;
     BOOLEAN Small = Request->Bytes <= Limit;
@@ -196,5 +196,5 @@ PVOID ExpAllocate(const POOL_REQUEST *Request)
     if (Request->Zero && (Small || !ExpFreshPagesAreZero(Request->Kind))) {
         RtlZeroMemory(Block, Request->Bytes);
     }
-    return Block;
+    return ExpServed(Request, Block);
 }

@@ -31,6 +31,7 @@ static PVOID ExpAllocateByType(POOL_TYPE PoolType, SIZE_T Bytes, ULONG Tag, POOL
         .Zero = (PoolType & POOL_ZERO_ALLOCATION) != 0,
         .Raise = (PoolType & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0,
         .Edge = Edge,
+        .Deprecated = (PoolType & POOL_ZERO_ALLOCATION) == 0, /* ExAllocatePoolZero is not */
         .Caller = Caller,
     };
     ExpVerifyRequest(&Request);
@@ -71,6 +72,7 @@ EXPORT(ExAllocatePool);
 /* These raise where the others return NULL, unless they are told not to. */
 static POOL_TYPE ExpQuotaType(POOL_TYPE PoolType)
 {
+    ExpVerifyQuotaCall();
     ULONG Raise =
         PoolType & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE ? 0 : POOL_RAISE_IF_ALLOCATION_FAILURE;
     return (POOL_TYPE)((PoolType & ~POOL_QUOTA_FAIL_INSTEAD_OF_RAISE) | Raise);

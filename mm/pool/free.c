@@ -25,6 +25,7 @@
  */
 VOID ExpCheckTag(PVOID P, ULONG BlockTag, ULONG Tag)
 {
+    ExpVerifyTag(P, BlockTag, Tag);
     if ((BlockTag & PROTECTED_POOL) && Tag != BlockTag) {
         KeBugCheckEx(BAD_POOL_CALLER, WRONG_TAG, (ULONG_PTR)P, BlockTag, Tag);
     }
@@ -151,6 +152,7 @@ static VOID ExpFreeBig(POOL_KIND Kind, PVOID Base, ULONG Tag)
 /* ExFreePool and ExFreePoolWithTag begin in cache.S; what is not ordinary comes here. */
 VOID NTAPI ExpFreeWithTag(PVOID P, ULONG Tag)
 {
+    ExpVerifyFree(P);
     if (ExpFreeIfSpecial(P, Tag, __builtin_return_address(0))) {
         return;
     }

@@ -7,7 +7,7 @@
  * about the address through its describer. Addresses that are no page of the pools' own are named
  * by mm, which knows their pages.
  */
-#include "mm/pool/pool.h"
+#include "mm/pool/verify.h"
 
 /* Subcodes of BAD_POOL_HEADER. */
 #define SIZES_DISAGREE     0x05 /* with the block in front */
@@ -66,12 +66,15 @@ static VOID ExpReportBadPlace(PPOOL_HEADER Header, PPOOL_HEADER Around)
 {
     ULONG64 Contents = *(PULONG64)Header;
     if (Around == Header && (Header->PoolType == 0 || Header->PoolType == POOL_BLOCK_CACHED)) {
+        ExpStopIfVerified(VERIFIER_FREED_ALREADY, 0, (ULONG_PTR)Header, Contents);
         KeBugCheckEx(BAD_POOL_CALLER, FREED_ALREADY, 0, Contents, (ULONG_PTR)(Header + 1));
     }
     if (Around != Header && (Around->PoolType == 0 || Around->PoolType == POOL_BLOCK_CACHED)) {
+        ExpStopIfVerified(VERIFIER_FREED_AND_MERGED, 0, (ULONG_PTR)Header, Contents);
         KeBugCheckEx(BAD_POOL_CALLER, FREED_AND_MERGED, 0, (ULONG_PTR)Header, Contents);
     }
     if (Around != Header) {
+        ExpStopBadPointer(Header + 1);
         KeBugCheckEx(BAD_POOL_CALLER, INVALID_ADDRESS, (ULONG_PTR)(Header + 1), 0, 0);
     }
 }
@@ -80,6 +83,7 @@ DECLSPEC_NORETURN VOID ExpReportBadBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Hea
 {
     POOL_BIG_BLOCK Big;
     if (ExpFindBigBlockAround(Header, &Big)) {
+        ExpStopBadPointer(Header + 1);
         KeBugCheckEx(BAD_POOL_CALLER, INVALID_ADDRESS, (ULONG_PTR)(Header + 1), 0, 0);
     }
     PPOOL_HEADER Around = ExpFindBlockAround(Header);
@@ -100,6 +104,7 @@ DECLSPEC_NORETURN VOID ExpReportBadPointer(PVOID Address)
 {
     POOL_BIG_BLOCK Big;
     BOOLEAN InPool = ExpKindOfAddress(Address) != PoolKindNone;
+    ExpStopBadPointer(Address);
     if (InPool && ((ULONG_PTR)Address & (POOL_GRANULE - 1)) != 0) {
         KeBugCheckEx(BAD_POOL_CALLER, INVALID_ADDRESS, (ULONG_PTR)Address, 0, 0);
     }

@@ -24,6 +24,7 @@ typedef struct _POOL_REQUEST {
     BOOLEAN Raise;
     BOOLEAN HasNode;            /* the caller chose a node: */
     POOL_NODE_REQUIREMENT Node; /* with MM_ANY_NODE_OK, others as well */
+    BOOLEAN Deprecated;         /* it came by a routine that new drivers are not to call */
     BOOLEAN Special;            /* special pool is asked for, whatever the verifier's words say */
     POOL_EDGE Edge;
     PVOID Caller;

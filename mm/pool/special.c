@@ -131,6 +131,7 @@ static PMI_SPECIAL_RECORD ExpFindSpecialBlock(PVOID P)
                      (ULONG_PTR)ExpPools[Place.Pool].PoolType, (ULONG_PTR)P, BAD_FREE_IRQL);
     }
     if (Record->State != MiSpecialLive) {
+        ExpStopIfVerified(VERIFIER_FREED_ALREADY, 0, (ULONG_PTR)Record, *(PULONG64)Record);
         ExpStopSpecial(P, 0, 0, NOT_ALLOCATED);
     }
     if (Record->Block != P) {

@@ -1,19 +1,26 @@
 /*
  * verifier_words.c - the start word verifier=, which says what is verified and how.
  *
- * Its value is a list with commas between. What special pool takes is a tag, as NT's tools write
- * it (`?` stands for any character, `*` for any number of them), or a size. A text that begins with
- * a digit is a size: that of the block with its header, as the public tables have it (contract
- * 2.6), so 0x20 are the requests of 1 to 16 bytes. A tag that begins with a digit can be had with
- * `?`.
+ * Its value is a list with commas between:
+ *
+ *   special-pool   each block alone on a page (special.c): all, or `:TAG` or `:SIZE`
+ *   underrun       special pool puts blocks at the start of their page, not at its end
+ *   pool           the checks that NT makes for every verified driver (verify.c)
+ *   pool-tracking  each block of an owner is noted, and what an unload leaves is told (track.c)
+ *   ddi            the rules of DDI compliance checking that are about pool
+ *
+ * A tag is written as in NT's tools: `?` stands for any character, `*` for any number of them. What
+ * begins with a digit is a size: that of the block with its header, as in the public tables
+ * (contract 2.6), so 0x20 are the requests of 1 to 16 bytes. A tag that begins with a digit can be
+ * had with `?`.
  */
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/rtl.h"
 #include "kernel/rtl/section.h"
-#include "mm/pool/verify.h"
+#include "mm/pool/track.h"
 
 BOOT_OPTION(Verifier, "verifier",
-            "verifier=special-pool[:TAG|SIZE|*],underrun  blocks with a page of their own");
+            "verifier=LIST  of special-pool[:TAG|SIZE|*], underrun, pool, pool-tracking, ddi");
 
 #define SPECIAL_POOL "special-pool"
 
@@ -85,6 +92,11 @@ static BOOLEAN ExpReadSelection(const CHAR *Text, SIZE_T Length, PPOOL_VERIFIER 
     return ExpReadTags(Text + 1, Length - 1, Verifier->SpecialTags);
 }
 
+static const struct {
+    const CHAR *Item;
+    ULONG Level;
+} ExpWays[] = {{"pool", VERIFY_POOL}, {"pool-tracking", VERIFY_TRACKING}, {"ddi", VERIFY_DDI}};
+
 static BOOLEAN ExpReadItem(const CHAR *Text, SIZE_T Length, PPOOL_VERIFIER Verifier)
 {
     SIZE_T Head = sizeof(SPECIAL_POOL) - 1;
@@ -94,6 +106,12 @@ static BOOLEAN ExpReadItem(const CHAR *Text, SIZE_T Length, PPOOL_VERIFIER Verif
     if (ExpIsItem(Text, Length, "underrun")) {
         Verifier->Underrun = TRUE;
         return TRUE;
+    }
+    for (ULONG i = 0; i < ARRAYSIZE(ExpWays); i++) {
+        if (ExpIsItem(Text, Length, ExpWays[i].Item)) {
+            Verifier->Level |= ExpWays[i].Level;
+            return TRUE;
+        }
     }
     return FALSE;
 }
@@ -125,6 +143,12 @@ INIT VOID ExpReadVerifierWord(VOID)
         DbgPrint("verifier=%s: '%.*s' is nothing that can be verified; nothing is\n", Text,
                  (ULONG)ExpItemLength(Wrong), Wrong);
         return;
+    }
+    if (Verifier.Level & VERIFY_TRACKING) {
+        static POOL_OWNER Kernel = {.Name = "tarn"};
+        Kernel.Start = (ULONG_PTR)KiTextStart;
+        Kernel.End = (ULONG_PTR)KiTextEnd;
+        ExpAddOwner(&Kernel);
     }
     ExpSetVerifier(&Verifier);
 }

@@ -33,7 +33,6 @@ typedef struct _POOL_VERIFIER_COUNTS {
     ULONG64 Succeeded;
     ULONG64 SucceededSpecial;
     ULONG64 WithoutTag;
-    ULONG64 Failed;
     ULONG64 NotTracked;    /* too large for special pool or tracking */
     ULONG64 SpecialFailed; /* wanted special pool and had to take the ordinary */
 } POOL_VERIFIER_COUNTS, *PPOOL_VERIFIER_COUNTS;
@@ -69,6 +68,30 @@ BOOLEAN ExpFindDamage(PUCHAR Block, ULONG Bytes, UCHAR Pattern, PPOOL_DAMAGE Dam
 static inline VOID ExpVerifyRequest(const POOL_REQUEST *Request)
 {
     (void)Request;
+}
+static inline VOID ExpVerifyQuotaCall(VOID)
+{
+}
+static inline PVOID ExpServed(const POOL_REQUEST *Request, PVOID Block)
+{
+    (void)Request;
+    return Block;
+}
+static inline VOID ExpVerifyFree(PVOID P)
+{
+    (void)P;
+}
+static inline VOID ExpVerifyTag(PVOID P, ULONG BlockTag, ULONG Tag)
+{
+    (void)P, (void)BlockTag, (void)Tag;
+}
+static inline VOID ExpStopIfVerified(ULONG_PTR Subcode, ULONG_PTR P2, ULONG_PTR P3, ULONG_PTR P4)
+{
+    (void)Subcode, (void)P2, (void)P3, (void)P4;
+}
+static inline VOID ExpStopBadPointer(PVOID Address)
+{
+    (void)Address;
 }
 static inline PVOID ExpTakeSpecial(const POOL_REQUEST *Request)
 {
@@ -107,6 +130,53 @@ static inline VOID ExpVerifyRequest(const POOL_REQUEST *Request)
         ExpCheckRequest(Request);
     }
 }
+
+VOID ExpCheckQuotaCall(VOID);
+/* First of all in a routine that charges quota. */
+static inline VOID ExpVerifyQuotaCall(VOID)
+{
+    if (ExpVerifier.Level != 0) {
+        ExpCheckQuotaCall();
+    }
+}
+VOID ExpCheckFree(PVOID P);
+/* First of all in a free. */
+static inline VOID ExpVerifyFree(PVOID P)
+{
+    if (ExpVerifier.Level != 0) {
+        ExpCheckFree(P);
+    }
+}
+VOID ExpNoteBlock(const POOL_REQUEST *Request, PVOID Block);
+/* Last of all in a request that was served: counts, and tracks. Returns Block. */
+static inline PVOID ExpServed(const POOL_REQUEST *Request, PVOID Block)
+{
+    if (ExpVerifier.Level != 0 || Request->Special) {
+        ExpNoteBlock(Request, Block);
+    }
+    return Block;
+}
+/* In a free that shows a tag: a verified driver shows the block's own, or none. */
+VOID ExpVerifyTag(PVOID P, ULONG BlockTag, ULONG Tag);
+
+/* Bug check 0xC4 for a verified driver; returns for others, who are told something else. */
+VOID ExpStopIfVerified(ULONG_PTR Subcode, ULONG_PTR P2, ULONG_PTR P3, ULONG_PTR P4);
+#define VERIFIER_FREED_ALREADY    0x13 /* (-, header, its contents) */
+#define VERIFIER_FREED_AND_MERGED 0x14 /* the same, when the block has become part of another */
+/* 0xC4 in the same way for an address that is no block: 0x10 or 0x16. */
+VOID ExpStopBadPointer(PVOID Address);
+
+/* ---- callers of deprecated routines (deprecated.c) ------------------------------------------- */
+
+typedef struct _POOL_DEPRECATED_CALLER {
+    PVOID Caller; /* NULL: the slot is free, or it is the one behind the table */
+    ULONG64 Calls;
+    ULONG Tag; /* of the last call */
+} POOL_DEPRECATED_CALLER;
+
+VOID ExpNoteDeprecated(const POOL_REQUEST *Request);
+/* Slot by slot; the last stands for callers that found none. FALSE behind it. */
+BOOLEAN ExpReadDeprecated(ULONG Slot, POOL_DEPRECATED_CALLER *Caller);
 
 /* ---- special pool (special.c) ---------------------------------------------------------------- */
 
