@@ -86,9 +86,7 @@ static ULONG ExpUnseal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Tag)
     if (Slot == POOL_SEAL_BROKEN) {
         ExpReportBadSeal(Pool, Header);
     }
-    if (Slot & POOL_SEAL_PROTECTED) {
-        ExpCheckTag(P, Header->PoolTag | PROTECTED_POOL, Tag);
-    }
+    ExpCheckTag(P, Header->PoolTag | (Slot & POOL_SEAL_PROTECTED ? PROTECTED_POOL : 0), Tag);
     if (ExpReadSeal(Pool, P, __atomic_exchange_n(&Header->Seal, 0, __ATOMIC_RELAXED)) != Slot) {
         ExpReportBadSeal(Pool, Header);
     }

@@ -63,6 +63,10 @@ typedef struct _POOL_DAMAGE {
  */
 BOOLEAN ExpFindDamage(PUCHAR Block, ULONG Bytes, UCHAR Pattern, PPOOL_DAMAGE Damage);
 
+/* Subcodes of 0xC4 for ExpStopIfVerified. */
+#define VERIFIER_FREED_ALREADY    0x13 /* (-, header, its contents) */
+#define VERIFIER_FREED_AND_MERGED 0x14 /* the same, when the block has become part of another */
+
 #ifdef TARN_HOST
 
 static inline VOID ExpVerifyRequest(const POOL_REQUEST *Request)
@@ -161,8 +165,6 @@ VOID ExpVerifyTag(PVOID P, ULONG BlockTag, ULONG Tag);
 
 /* Bug check 0xC4 for a verified driver; returns for others, who are told something else. */
 VOID ExpStopIfVerified(ULONG_PTR Subcode, ULONG_PTR P2, ULONG_PTR P3, ULONG_PTR P4);
-#define VERIFIER_FREED_ALREADY    0x13 /* (-, header, its contents) */
-#define VERIFIER_FREED_AND_MERGED 0x14 /* the same, when the block has become part of another */
 /* 0xC4 in the same way for an address that is no block: 0x10 or 0x16. */
 VOID ExpStopBadPointer(PVOID Address);
 

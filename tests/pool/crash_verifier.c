@@ -2,6 +2,7 @@
  * crash_verifier.c - what a verified driver may not ask of the pools: each stops the machine.
  */
 #include "mm/mm.h"
+#include "mm/pool/cache.h"
 #include "tests/pool/special_cases.h"
 
 static VOID RaiseTo(KIRQL Irql)
@@ -157,6 +158,7 @@ CRASH_TEST(VerifyFreeTwiceMerged, "pool/verifier/double-free-of-a-merged-block",
 {
     PVOID Blocks[4];
     SpecialOn("pool");
+    ExpUseCaches(FALSE);
     PoolTakeQuarters(&PoolCases[PoolKindPaged], Blocks);
     ExFreePool(Blocks[1]);
     ExFreePool(Blocks[2]);
