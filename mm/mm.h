@@ -570,11 +570,11 @@ extern MI_SPECIAL_POOL_PART MiSpecialParts[MI_SPECIAL_PARTS];
 
 VOID MiInitializeSpecialPool(VOID);
 /*
- * A page between two that are never mapped, with undefined contents, of the part that goes with
- * Pool; its record is busy, with Block at the page's start. NULL when pages or address space run
- * short. <= DISPATCH_LEVEL.
+ * A page (of Node, as MiAllocatePoolPagesOf takes it) between two that are never mapped, with
+ * undefined contents, of the part that goes with Pool; its record is busy, with Block at the page's
+ * start. NULL when pages or address space run short. <= DISPATCH_LEVEL.
  */
-PMI_SPECIAL_RECORD MiAllocateSpecialPage(MI_REGION_ID Pool);
+PMI_SPECIAL_RECORD MiAllocateSpecialPage(MI_REGION_ID Pool, ULONG Node);
 /*
  * Unmaps the page of a record that is busy, for good: its address comes back only when all that
  * were freed before it have, and when every address of the part has been used. <= DISPATCH_LEVEL.

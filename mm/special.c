@@ -162,12 +162,13 @@ static VOID MiQueueRecord(PMI_SPECIAL_RECORD Record)
     MiReleaseLock(&Part->Lock, State);
 }
 
-static PFN_NUMBER MiTakeSpecialPage(VOID)
+static PFN_NUMBER MiTakeSpecialPage(ULONG Node)
 {
     if (MiAvailablePages() <= MI_SPECIAL_RESERVE || !MiChargeCommit(1)) {
         return MI_NO_PAGE;
     }
-    PFN_NUMBER Pfn = MiAllocatePage(MiPageAny);
+    PFN_NUMBER Pfn =
+        Node == MI_ANY_NODE ? MiAllocatePage(MiPageAny) : MiAllocatePageOf(Node, MiPageAny);
     if (Pfn == MI_NO_PAGE) {
         MiReturnCommit(1);
     }
@@ -183,10 +184,10 @@ static VOID MiCountSpecial(PMI_SPECIAL_POOL_PART Part)
     }
 }
 
-PMI_SPECIAL_RECORD MiAllocateSpecialPage(MI_REGION_ID Pool)
+PMI_SPECIAL_RECORD MiAllocateSpecialPage(MI_REGION_ID Pool, ULONG Node)
 {
     ULONG Index;
-    PFN_NUMBER Pfn = MiTakeSpecialPage();
+    PFN_NUMBER Pfn = MiTakeSpecialPage(Node);
     PMI_SPECIAL_RECORD Record = Pfn == MI_NO_PAGE ? NULL : MiTakeRecord(Pool);
     if (Record == NULL) {
         if (Pfn != MI_NO_PAGE) {

@@ -99,7 +99,8 @@ PVOID ExpAllocateSpecial(const POOL_REQUEST *Request)
         ExpCountVerified(&ExpVerifierCounts.NotTracked);
         return NULL;
     }
-    PMI_SPECIAL_RECORD Record = MiAllocateSpecialPage((MI_REGION_ID)Request->Kind);
+    PMI_SPECIAL_RECORD Record = MiAllocateSpecialPage(
+        (MI_REGION_ID)Request->Kind, Request->HasNode ? Request->Node : POOL_ANY_NODE);
     if (Record == NULL) {
         ExpCountVerified(&ExpVerifierCounts.SpecialFailed);
         return NULL;

@@ -395,7 +395,7 @@ static BOOLEAN CheckFallBack(const POOL_CASE *Case)
         Blocks[i] = Take(Case, 100, NormalPoolPriority);
     }
     SIZE_T Available = MiAvailablePages(), Committed = MmTotalCommittedPages;
-    BOOLEAN Holds = CHECK_EQ(MiAllocateSpecialPage((MI_REGION_ID)Case->Kind), NULL);
+    BOOLEAN Holds = CHECK_EQ(MiAllocateSpecialPage((MI_REGION_ID)Case->Kind, MI_ANY_NODE), NULL);
     Holds &= CHECK_EQ(MiAvailablePages(), Available) && CHECK_EQ(MmTotalCommittedPages, Committed);
     Part->FirstFree = First;
     Part->Limit = Limit;
