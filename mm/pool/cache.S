@@ -217,10 +217,14 @@ ExFreePoolWithTag:
     ja ExpFreeWithTag
     movzbl HEADER_BLOCK_SIZE(%rcx), %r9d
     movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
-    PUT POOL_KIND_PAGED, 7f
+    PUT POOL_KIND_PAGED, 8f
     RESTART_SEQUENCE 1b, 2b
     COUNT_FREE 1
 7:  movl %eax, %edx /* the seal is gone, the slot is all that is left of it */
+    xorl %r8d, %r8d
+    jmp ExpFreeOverflow
+8:  movl %eax, %edx
+    movl $POOL_KIND_PAGED, %r8d
     jmp ExpFreeOverflow
 
     .balign 16

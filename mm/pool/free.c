@@ -110,10 +110,10 @@ static VOID ExpFreeSmall(POOL_KIND Kind, PVOID P, ULONG Tag)
     ExpGiveAway(Pool, ExpHeaderOf(P), Slot);
 }
 
-VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot)
+VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot, POOL_KIND Kind)
 {
     PPOOL_HEADER Header = ExpHeaderOf(P);
-    PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(ExpKindOfAddress(P), Header);
+    PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, Header);
     Header->PoolType = Pool->BlockType;
     Header->Seal = 0;
     ExpGiveAway(Pool, Header, Slot);

@@ -49,7 +49,7 @@ PVOID NTAPI ExpAllocate2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag);
 PVOID NTAPI ExpFinishCached(PVOID Block, ULONG Tag);
 VOID NTAPI ExpFreeWithTag(PVOID P, ULONG Tag);
 /* A block that was in use, has lost its seal (whose slot was Slot), and finds its list full. */
-VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot);
+VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot, POOL_KIND Kind);
 
 /* ---- priority.c ------------------------------------------------------------------------------ */
 
