@@ -21,6 +21,7 @@
 #define MI_PAGED_POOL         0xFFFFF98000000000ULL
 #define MI_PFN_DATABASE       0xFFFFFA0000000000ULL
 #define MI_REGION_MAPS        0xFFFFFA4000000000ULL /* bitmaps of the regions */
+#define MI_BIG_STATES         0xFFFFFA5000000000ULL /* 16 bytes a page of nonpaged pool: mm/pool */
 #define MI_SPECIAL_RECORDS    0xFFFFFA6000000000ULL /* of special pool's blocks */
 #define MI_NONPAGED_POOL      0xFFFFFA8000000000ULL
 #define MI_EXECUTABLE_POOL    0xFFFFFB0000000000ULL
@@ -527,6 +528,12 @@ SIZE_T MiQueryRegion(PMI_REGION Region, PVOID Va);
 BOOLEAN MiFindInRegion(PMI_REGION Region, PVOID Va, PSIZE_T Offset);
 /* Gives back a whole reservation of Pages pages whose PTEs are zero again. */
 VOID MiReleaseRegion(PMI_REGION Region, PVOID Va, SIZE_T Pages);
+
+/*
+ * Has a zeroed page behind the page of Va, which is one of mm's own records; it stays. FALSE when
+ * memory or commit ran out. Whoever calls lets nobody else do so for the same page.
+ */
+BOOLEAN MiBackMapPage(PVOID Va);
 
 /* ---- special pool's pages (special.c), for mm/pool ------------------------------------------- */
 

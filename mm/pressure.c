@@ -66,6 +66,7 @@ static SIZE_T MiMovedThresholds[MiConditionCount] = {[0 ... MiConditionCount - 1
                                                          MI_DEFAULT_THRESHOLD};
 static KDPC MiPressureDpc;
 static BOOLEAN MiPressureStarted;
+static MI_PLENTY_ROUTINE *MiPlentyRoutine;
 
 PCWSTR MiConditionName(MI_CONDITION Condition)
 {
@@ -302,6 +303,17 @@ VOID MiJudgeSupply(const MI_SUPPLY *Supply)
     }
 }
 
+VOID MiProvidePlentyRoutine(MI_PLENTY_ROUTINE *Routine)
+{
+    MiPlentyRoutine = Routine;
+}
+
+static BOOLEAN MiIsPlenty(const MI_SUPPLY *Supply)
+{
+    return MiReadLeft(Supply, MiHighNonPagedPool) >= MiQueryThreshold(MiHighNonPagedPool) &&
+           MiReadLeft(Supply, MiHighMemory) >= MiQueryThreshold(MiHighMemory);
+}
+
 static VOID NTAPI MiPressureRoutine(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
 {
     MI_SUPPLY Supply;
@@ -311,6 +323,9 @@ static VOID NTAPI MiPressureRoutine(PKDPC Dpc, PVOID Context, PVOID Argument1, P
     UNREFERENCED_PARAMETER(Argument2);
     MiReadSupply(&Supply);
     MiJudgeSupply(&Supply);
+    if (MiPlentyRoutine != NULL) {
+        MiPlentyRoutine(MiIsPlenty(&Supply));
+    }
 }
 
 VOID MiStartPressure(VOID)

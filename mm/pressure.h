@@ -29,6 +29,12 @@ VOID MiProvideConditionEvent(MI_CONDITION Condition, PKEVENT Event);
 PKEVENT MiConditionEvent(MI_CONDITION Condition);
 /* All events are there: from now on they follow. Boot only. */
 VOID MiStartPressure(VOID);
+/*
+ * Told at each look of the DPC whether the High conditions of nonpaged pool and of memory hold: for
+ * who keeps what was freed. Boot only.
+ */
+typedef VOID MI_PLENTY_ROUTINE(BOOLEAN Plenty);
+VOID MiProvidePlentyRoutine(MI_PLENTY_ROUTINE *Routine);
 /* The word `pressure`. Boot only, when the page lists are up. */
 VOID MiReadPressureWord(VOID);
 

@@ -92,7 +92,7 @@ PMI_REGION MiRegionOf(PVOID Va)
 
 /* ---- reservations ---------------------------------------------------------------------------- */
 
-static BOOLEAN MiBackMapPage(PVOID Va)
+BOOLEAN MiBackMapPage(PVOID Va)
 {
     if (!MiCreatePageTables(Va, 1) || !MiChargeCommit(1)) {
         return FALSE;

@@ -137,7 +137,7 @@ static SIZE_T FailKeptPages(VOID)
 {
     PVOID Begin, End;
     ExpQueryBigSlots(&Begin, &End);
-    SIZE_T Kept = MiPageTablePages;
+    SIZE_T Kept = MiPageTablePages + ExpStatePages;
     if (ExpKindOfAddress(Begin) != PoolKindNone) { /* the first table is static */
         Kept += BYTES_TO_PAGES((ULONG_PTR)End - (ULONG_PTR)Begin);
     }

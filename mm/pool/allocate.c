@@ -154,15 +154,23 @@ static PVOID ExpAllocateBig(const POOL_REQUEST *Request)
 {
     SIZE_T Pages = BYTES_TO_PAGES(Request->Bytes);
     ULONG Node = Request->HasNode ? Request->Node : POOL_ANY_NODE;
-    PVOID Base = ExpFetchPages(Request, Pages, Node);
+    ULONG Slot = ExpSlotOf(Request->Tag);
+    PVOID Base = Request->HasNode ? NULL : ExpTakeBigCached(Request->Kind, Pages);
+    if (Base != NULL) {
+        ExpCountAllocation(Slot, Request->Kind, Pages * POOL_PAGE_GRANULES);
+        ExpSealBig(Base, Request->Kind, Pages, Request->Tag, Slot);
+        return Base;
+    }
+    Base = ExpFetchPages(Request, Pages, Node);
     if (Base == NULL && ExpDrainAll()) {
         Base = ExpFetchPages(Request, Pages, Node);
     }
     if (Base == NULL) {
         return NULL;
     }
-    ULONG Slot = ExpSlotOf(Request->Tag);
-    if (!ExpTrackBigBlock(Base, Request->Kind, Pages, Request->Tag)) {
+    if (ExpTrackBigBlock(Base, Request->Kind, Pages, Request->Tag)) {
+        ExpSealBig(Base, Request->Kind, Pages, Request->Tag, Slot);
+    } else {
         ExpCountUntracked(1);
         Slot = POOL_SLOT_BIG;
     }

@@ -9,7 +9,7 @@
  * fetched. The entries are nonpaged whatever they stand for, and moving them to a larger table
  * happens with interrupts off: some 20 instructions an entry, once in a doubling.
  */
-#include "mm/pool/pool.h"
+#include "mm/pool/cache.h"
 
 #define FIRST_SIZE 256
 
@@ -44,7 +44,10 @@ static VOID ExpEnter(PPOOL_BIG_BLOCK Slots, SIZE_T Size, const POOL_BIG_BLOCK *B
     Slots[Slot] = *Block;
 }
 
-/* The slot of Va, or NULL. Ends at a free slot: there is always one. */
+/*
+ * The slot of Va, or NULL without one, or while a processor keeps the block. Ends at a free slot:
+ * there is always one.
+ */
 static PPOOL_BIG_BLOCK ExpLookUp(ULONG_PTR Va)
 {
     if (ExpBigTable.Size == 0) {
@@ -53,7 +56,8 @@ static PPOOL_BIG_BLOCK ExpLookUp(ULONG_PTR Va)
     SIZE_T Slot = ExpHomeSlot(Va, ExpBigTable.Size);
     while (!(ExpBigTable.Slots[Slot].Va & POOL_BIG_FREE)) {
         if (ExpBigTable.Slots[Slot].Va == Va) {
-            return &ExpBigTable.Slots[Slot];
+            PPOOL_BIG_BLOCK Entry = &ExpBigTable.Slots[Slot];
+            return ExpIsBigCached((PVOID)Va, Entry->Kind) ? NULL : Entry;
         }
         Slot = (Slot + 1) & (ExpBigTable.Size - 1);
     }
@@ -152,6 +156,7 @@ BOOLEAN ExpFindBigBlock(PVOID Base, PPOOL_BIG_BLOCK Found)
     PPOOL_BIG_BLOCK Entry = ExpLookUp((ULONG_PTR)Base);
     if (Entry != NULL) {
         *Found = *Entry;
+        Found->Key = ExpTagOfBig(Base, Entry->Kind, Entry->Key);
     }
     ExpReleaseSpin(&ExpBigTable.Lock, State);
     return Entry != NULL;
@@ -162,8 +167,10 @@ BOOLEAN ExpUntrackBigBlock(PVOID Base, ULONG Tag, PPOOL_BIG_BLOCK Found)
     ULONG64 State = ExpAcquireSpin(&ExpBigTable.Lock);
     PPOOL_BIG_BLOCK Entry = ExpLookUp((ULONG_PTR)Base);
     if (Entry != NULL) {
-        ExpCheckTag(Base, Entry->Key, Tag);
+        ULONG Key = ExpTagOfBig(Base, Entry->Kind, Entry->Key);
+        ExpCheckTag(Base, Key, Tag);
         *Found = *Entry;
+        Found->Key = Key;
         ExpRemove(Entry);
         ExpBigTable.Used--;
     }
@@ -179,6 +186,11 @@ BOOLEAN ExpReadBigSlot(SIZE_T Slot, PPOOL_BIG_BLOCK Found)
         return FALSE;
     }
     *Found = Slots[Slot];
+    if (!(Found->Va & POOL_BIG_FREE)) {
+        PVOID Base = (PVOID)Found->Va;
+        Found->Key = ExpTagOfBig(Base, Found->Kind, Found->Key);
+        Found->Va |= ExpIsBigCached(Base, Found->Kind) ? POOL_BIG_FREE : 0;
+    }
     return TRUE;
 }
 

@@ -23,6 +23,9 @@
 #define APC_LEVEL            1
 #define HIGH_POOL_PRIORITY   32
 #define GRANULE_SHIFT        4
+#define PAGE_SHIFT           12
+#define PAGE_GRANULES_SHIFT  8 /* a page is 256 granules */
+#define STATE_SHIFT          8 /* a page is 4,096 bytes, its state 16 */
 #define LIST_SHIFT           16 /* the lower bits of a list's word count its blocks */
 #define SEAL_SHIFT           48 /* the upper bits of a seal are the tag's slot */
 
@@ -108,7 +111,7 @@
  * A tag that is not at home: ExpFinishCached(block, tag) finds its slot and counts. It refuses tags
  * that are none, and C answers them. The arguments wait in the caller's home space.
  */
-    .macro FINISH slow
+    .macro FINISH slow, finish=ExpFinishCached
 3:  movq %rcx, 8(%rsp)
     movq %rdx, 16(%rsp)
     movq %r8, 24(%rsp)
@@ -116,7 +119,7 @@
     movq %rax, %rcx
     movl %r8d, %edx
     subq $40, %rsp
-    call ExpFinishCached
+    call \finish
     addq $40, %rsp
     movq 8(%rsp), %rcx
     movq 16(%rsp), %rdx
@@ -135,8 +138,8 @@
     .endm
 
 /* RCX is a POOL_TYPE. */
-    .macro ALLOCATE_BY_TYPE slow
-    FIND_SIZE \slow
+    .macro ALLOCATE_BY_TYPE slow, big
+    FIND_SIZE \big
     cmpl $NONPAGED_NX, %ecx
     jne 5f
     ALLOCATE 0, 0, \slow
@@ -154,10 +157,48 @@
     ret
     .endm
 
+/*
+ * The same for whole pages: their state is away from the block (big_cache.c). R9 is free in the
+ * routines that use this.
+ */
+    .macro ALLOCATE_BIG slow
+    leal 4095(%rdx), %r11d
+    shrl $PAGE_SHIFT, %r11d
+1:  movq CACHE(CACHE_BIG_HEADS)(, %r11, 8), %rax
+    sarq $LIST_SHIFT, %rax
+    je \slow
+    movq %rax, %r10
+    shrq $STATE_SHIFT, %r10
+    addq CACHE(CACHE_BIG_BIAS), %r10
+    movq BIG_STATE_SEAL(%r10), %r9
+    movq %r9, CACHE(CACHE_BIG_HEADS)(, %r11, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    imull $POOL_TAG_HASH, %r8d, %r9d
+    shrl $POOL_TAG_SHIFT, %r9d
+    cmpl %r8d, ExpTagKeys(, %r9, 4)
+    jne 3f
+    movl %r8d, BIG_STATE_TAG(%r10)
+    incq CACHE(CACHE_ALLOCS)(, %r9, 8)
+    shll $PAGE_GRANULES_SHIFT, %r11d
+    addq %r11, CACHE(CACHE_GRANULES)(, %r9, 8)
+    shlq $SEAL_SHIFT, %r9
+    xorq %rax, %r9
+    xorq CACHE(CACHE_BIG_KEY), %r9
+    movq %r9, BIG_STATE_SEAL(%r10)
+    .endm
+
     .balign 64
     .globl ExAllocatePoolWithTag
 ExAllocatePoolWithTag:
-    ALLOCATE_BY_TYPE ExpAllocateWithTag
+    ALLOCATE_BY_TYPE ExpAllocateWithTag, 20f
+20: cmpq CACHE(CACHE_BIG_LIMIT), %rdx
+    ja ExpAllocateWithTag
+    cmpl $NONPAGED_NX, %ecx
+    jne ExpAllocateWithTag
+    ALLOCATE_BIG ExpAllocateWithTag
+    ret
+    FINISH ExpAllocateWithTag, ExpFinishBig
+    ret
 
 /* Puts the block RCX of R9 granules on its list; to `slow` when that has all it may have. */
     .macro PUT kind, slow
@@ -173,6 +214,23 @@ ExAllocatePoolWithTag:
 2:
     .endm
 
+/* Puts the block RCX of R9 pages, whose state is at R10, on its list. Changes R8, R11. */
+    .macro PUT_BIG slow
+1:  movzwl BIG_STATE_NODE(%r10), %r8d
+    cmpq CACHE(CACHE_NODE), %r8
+    jne \slow
+    movq CACHE(CACHE_BIG_HEADS)(, %r9, 8), %r8
+    movq %r8, BIG_STATE_SEAL(%r10)
+    incl %r8d
+    cmpw CACHE(CACHE_BIG_DEPTHS)(, %r9, 2), %r8w
+    ja \slow
+    movq %rcx, %r11
+    shlq $LIST_SHIFT, %r11
+    movw %r8w, %r11w
+    movq %r11, CACHE(CACHE_BIG_HEADS)(, %r9, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    .endm
+
     .macro COUNT_FREE paged
     incq CACHE(CACHE_FREES + \paged * CACHE_COUNTS_BYTES)(, %rax, 8)
     subq %r9, CACHE(CACHE_GRANULES + \paged * CACHE_COUNTS_BYTES)(, %rax, 8)
@@ -186,7 +244,7 @@ ExFreePool:
     .globl ExFreePoolWithTag
 ExFreePoolWithTag:
     testl $0xFFF, %ecx /* whole pages have no header */
-    je ExpFreeWithTag
+    je 9f
 20: movq CACHE(CACHE_FREE_KEY), %rax
     xorq %rcx, %rax
 1:  xorq HEADER_SEAL(%rcx), %rax /* RCX may be anything */
@@ -227,10 +285,33 @@ ExFreePoolWithTag:
     movl $POOL_KIND_PAGED, %r8d
     jmp ExpFreeOverflow
 
+9:  movq %rcx, %r10
+    shrq $POOL_SLOT_SHIFT, %r10
+    cmpl CACHE(CACHE_BIG_SLOT), %r10d
+    jne ExpFreeWithTag
+    movq %rcx, %r10
+    shrq $STATE_SHIFT, %r10
+    addq CACHE(CACHE_BIG_BIAS), %r10
+    movq CACHE(CACHE_BIG_KEY), %rax
+    xorq %rcx, %rax
+1:  xorq BIG_STATE_SEAL(%r10), %rax /* there may be none */
+    RESTART_FAULT 1b, ExpFreeWithTag
+    rolq $(64 - SEAL_SHIFT), %rax
+    cmpq $POOL_TAG_LAST, %rax
+    ja ExpFreeWithTag
+    movzwl BIG_STATE_LIST(%r10), %r9d
+    PUT_BIG 8f
+    incq CACHE(CACHE_FREES)(, %rax, 8)
+    shll $PAGE_GRANULES_SHIFT, %r9d
+    subq %r9, CACHE(CACHE_GRANULES)(, %rax, 8)
+    ret
+8:  movl %eax, %edx
+    jmp ExpFreeBigOverflow
+
     .balign 16
     .globl ExAllocatePool2
 ExAllocatePool2:
-    FIND_SIZE ExpAllocate2
+    FIND_SIZE 20f
     cmpq $FLAG_NONPAGED, %rcx
     jne 9f
     ALLOCATE 0, 0, ExpAllocate2
@@ -259,6 +340,14 @@ ExAllocatePool2:
 8:  ret
     FINISH ExpAllocate2
     jmp 4b
+20: cmpq CACHE(CACHE_BIG_LIMIT), %rdx
+    ja ExpAllocate2
+    cmpq $FLAG_NONPAGED, %rcx
+    jne ExpAllocate2
+    ALLOCATE_BIG ExpAllocate2
+    jmp 4b
+    FINISH ExpAllocate2, ExpFinishBig
+    jmp 4b
 9:  cmpq $FLAG_NONPAGED_STALE, %rcx
     jne ExpAllocate2
     ALLOCATE 0, 0, ExpAllocate2
@@ -273,7 +362,7 @@ ExAllocatePoolWithTagPriority:
     je ExAllocatePoolWithTag
     cmpb $0, ExpScarce
     jne ExpAllocateWithTagPriority
-    ALLOCATE_BY_TYPE ExpAllocateWithTagPriority
+    ALLOCATE_BY_TYPE ExpAllocateWithTagPriority, ExpAllocateWithTagPriority
 
 /* ---- the same steps for C (System V calling convention); lists are numbered over all kinds --- */
 
@@ -355,6 +444,44 @@ ExpInstallCached:
 ExpDetachCached:
     xorl %eax, %eax
     xchgq %rax, CACHE(CACHE_HEADS)(, %rdi, 8)
+    ret
+
+/* PVOID ExpPopBig(ULONG64 List) */
+    .balign 16
+    .globl ExpPopBig
+ExpPopBig:
+1:  movq CACHE(CACHE_BIG_HEADS)(, %rdi, 8), %rax
+    sarq $LIST_SHIFT, %rax
+    je 2f
+    movq %rax, %rdx
+    shrq $STATE_SHIFT, %rdx
+    addq CACHE(CACHE_BIG_BIAS), %rdx
+    movq BIG_STATE_SEAL(%rdx), %rdx
+    movq %rdx, CACHE(CACHE_BIG_HEADS)(, %rdi, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    ret
+
+/* BOOLEAN ExpPushBig(PVOID Base, ULONG64 List) */
+    .balign 16
+    .globl ExpPushBig
+ExpPushBig:
+    movq %rdi, %rcx
+    movq %rsi, %r9
+    movq %rdi, %r10
+    shrq $STATE_SHIFT, %r10
+    addq CACHE(CACHE_BIG_BIAS), %r10
+    PUT_BIG 3f
+    movl $1, %eax
+    ret
+3:  xorl %eax, %eax
+    ret
+
+/* ULONG64 ExpDetachBig(ULONG64 List) */
+    .balign 16
+    .globl ExpDetachBig
+ExpDetachBig:
+    xorl %eax, %eax
+    xchgq %rax, CACHE(CACHE_BIG_HEADS)(, %rdi, 8)
     ret
 
     .section .note.GNU-stack, "", @progbits

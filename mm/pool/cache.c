@@ -22,7 +22,8 @@
  * gives all it has, as a chain, to the depot, where a processor whose list is empty finds it: what
  * one processor allocates and another frees travels in chains, not in blocks. Larger blocks have
  * few sizes (a multiple of 128 bytes), short lists and no depot. What finds no room goes to the
- * pool and is merged. When pages run out, all of it goes to the pool.
+ * pool and is merged. Whole pages (big_cache.c) are kept only while there is plenty of them. When
+ * pages run out, all of it goes to the pool.
  *
  *   CACHE-1  A block on a list has PoolType POOL_BLOCK_CACHED, the size of the list, and the word
  *            of the rest of the list in place of a seal. For the pool it is a block in use.
@@ -56,7 +57,7 @@
 UCHAR ExpBlockGranules[POOL_CLASSES];
 static USHORT ExpLargestDepths[POOL_CLASSES];
 static USHORT ExpFirstDepths[POOL_CLASSES];
-static BOOLEAN ExpCachesUsed;
+static BOOLEAN ExpCachesUsed, ExpPlenty = TRUE;
 static ULONG ExpWatchers;
 
 /* ---- lengths --------------------------------------------------------------------------------- */
@@ -87,6 +88,16 @@ static INIT VOID ExpChooseDepths(VOID)
     }
 }
 
+static BOOLEAN ExpUsesFastPaths(VOID)
+{
+    return ExpWatchers == 0 && !KiCheckedMode;
+}
+
+static BOOLEAN ExpKeepsPages(VOID)
+{
+    return ExpCachesUsed && ExpPlenty && ExpUsesFastPaths();
+}
+
 static VOID ExpSetDepths(PPOOL_CACHE Cache)
 {
     for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {
@@ -94,6 +105,7 @@ static VOID ExpSetDepths(PPOOL_CACHE Cache)
             Cache->Depths[Kind][i] = ExpCachesUsed ? ExpFirstDepths[i] : 0;
         }
     }
+    ExpSetBigDepths(Cache, ExpKeepsPages());
 }
 
 /*
@@ -102,7 +114,8 @@ static VOID ExpSetDepths(PPOOL_CACHE Cache)
  */
 static VOID ExpSetFastPath(PPOOL_CACHE Cache)
 {
-    BOOLEAN Use = ExpWatchers == 0 && !KiCheckedMode;
+    BOOLEAN Use = ExpUsesFastPaths();
+    ExpSetBigDepths(Cache, ExpKeepsPages());
     Cache->FreeKey = Use ? Cache->Key : ~Cache->Key;
     Cache->FastLimit = Use ? POOL_SMALL_LIMIT : 0;
 }
@@ -135,6 +148,20 @@ VOID ExpReviewFastPaths(VOID)
 {
     for (ULONG i = 0; ExpCacheOf(i) != NULL; i++) {
         ExpSetFastPath(ExpCacheOf(i));
+    }
+}
+
+VOID ExpSetPlenty(BOOLEAN Plenty)
+{
+    if (Plenty == ExpPlenty) {
+        return;
+    }
+    ExpPlenty = Plenty;
+    for (ULONG i = 0; ExpCacheOf(i) != NULL; i++) {
+        ExpSetBigDepths(ExpCacheOf(i), ExpKeepsPages());
+    }
+    if (!Plenty) {
+        ExpDrainCaches(PoolKindNonPagedNx);
     }
 }
 
@@ -321,6 +348,7 @@ BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
 typedef struct _POOL_DRAIN {
     POOL_KIND Kind;
     ULONG64 Chains[POOL_CLASSES];
+    ULONG64 BigChains[POOL_BIG_LISTS];
 } POOL_DRAIN, *PPOOL_DRAIN;
 
 static POOL_DRAIN ExpDrains[PoolKindCount];
@@ -332,6 +360,9 @@ static VOID ExpDetachAll(PVOID Context)
     for (ULONG i = 0; i < POOL_CLASSES; i++) {
         Drain->Chains[i] = ExpDetachCached(ExpListOf(Drain->Kind, i));
     }
+    for (ULONG i = 0; i < POOL_BIG_LISTS && Drain->Kind == PoolKindNonPagedNx; i++) {
+        Drain->BigChains[i] = ExpDetachBig(i);
+    }
 }
 
 static BOOLEAN ExpHasCached(const POOL_CACHE *Cache, POOL_KIND Kind)
@@ -341,7 +372,22 @@ static BOOLEAN ExpHasCached(const POOL_CACHE *Cache, POOL_KIND Kind)
             return TRUE;
         }
     }
+    for (ULONG i = 0; i < POOL_BIG_LISTS && Kind == PoolKindNonPagedNx; i++) {
+        if (__atomic_load_n(&Cache->BigHeads[i], __ATOMIC_RELAXED) != 0) {
+            return TRUE;
+        }
+    }
     return FALSE;
+}
+
+static VOID ExpReturnDrained(PPOOL_DRAIN Drain)
+{
+    for (ULONG i = 0; i < POOL_CLASSES; i++) {
+        ExpReturnChain(Drain->Kind, Drain->Chains[i], i);
+    }
+    for (ULONG i = 0; i < POOL_BIG_LISTS; i++) {
+        ExpReturnBigChain(Drain->BigChains[i]);
+    }
 }
 
 static BOOLEAN ExpDrainDepots(PPOOL_DESCRIPTOR Pool)
@@ -366,9 +412,7 @@ BOOLEAN ExpDrainCaches(POOL_KIND Kind)
     for (ULONG i = 0; ExpCacheOf(i) != NULL; i++) {
         if (ExpHasCached(ExpCacheOf(i), Kind)) {
             ExpRunOn(i, ExpDetachAll, Drain);
-            for (ULONG Granules = 0; Granules < POOL_CLASSES; Granules++) {
-                ExpReturnChain(Kind, Drain->Chains[Granules], Granules);
-            }
+            ExpReturnDrained(Drain);
             Any = TRUE;
         }
     }

@@ -19,7 +19,13 @@ typedef struct _POOL_CACHE {
     ULONG64 PagedTurn;
     ULONG64 FreeKey;  /* what cache.S compares the seals of frees with */
     ULONG64 NodeBits; /* of the PoolIndex of nonpaged blocks that it may have on its lists */
-    ULONG64 Reserved[2];
+    ULONG64 BigLimit;
+    ULONG64 BigBias;
+    ULONG64 BigKey;  /* of the seals of whole pages, on each processor the same */
+    ULONG64 BigSlot; /* the upper bits of the address of a block that cache.S frees */
+    ULONG64 BigHeads[POOL_BIG_LISTS];
+    USHORT BigDepths[POOL_BIG_LISTS];
+    UCHAR Reserved[CACHE_HEADS - CACHE_BIG_DEPTHS - 2 * POOL_BIG_LISTS];
     ULONG64 Heads[PoolKindCount][POOL_CACHE_CLASSES];
     USHORT Depths[PoolKindCount][POOL_CACHE_CLASSES]; /* how many blocks a list may have; 0: none */
     ULONG64 Allocs[2][POOL_TAG_COUNTERS];             /* by tag: nonpaged, paged */
@@ -32,6 +38,12 @@ _Static_assert(offsetof(POOL_CACHE, PagedKey) == CACHE_PAGED_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, PagedTurn) == CACHE_PAGED_TURN, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, FreeKey) == CACHE_FREE_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, NodeBits) == CACHE_NODE, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, BigLimit) == CACHE_BIG_LIMIT, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, BigBias) == CACHE_BIG_BIAS, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, BigKey) == CACHE_BIG_KEY, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, BigSlot) == CACHE_BIG_SLOT, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, BigHeads) == CACHE_BIG_HEADS, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, BigDepths) == CACHE_BIG_DEPTHS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Heads) == CACHE_HEADS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Depths) == CACHE_DEPTHS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Allocs) == CACHE_ALLOCS, "cache.S");
@@ -85,6 +97,41 @@ ULONG64 ExpDetachCached(ULONG64 List);
 /* Makes a chain the list. FALSE when it isn't empty, or the chain is of a node with other bits. */
 BOOLEAN ExpInstallCached(ULONG64 List, ULONG64 Chain, ULONG64 NodeBits);
 
+/* The same for blocks of whole pages of no-execute nonpaged pool; List is their number of pages. */
+PVOID ExpPopBig(ULONG64 List);
+BOOLEAN ExpPushBig(PVOID Base, ULONG64 List);
+ULONG64 ExpDetachBig(ULONG64 List);
+
+/* ---- big_cache.c ----------------------------------------------------------------------------- */
+
+/* What is known of a big block without its table: 16 bytes for each page of nonpaged pool. */
+typedef struct _POOL_BIG_STATE {
+    ULONG64 Seal; /* of a block in use, or the word of the list that it is on */
+    USHORT List;  /* pages of a block that a list may have, else 0 */
+    USHORT Node;  /* bits of its pages' node in a PoolIndex */
+    ULONG Tag;
+} POOL_BIG_STATE, *PPOOL_BIG_STATE;
+_Static_assert(sizeof(POOL_BIG_STATE) == 16, "cache.S: address >> 8");
+_Static_assert(offsetof(POOL_BIG_STATE, Seal) == BIG_STATE_SEAL, "cache.S");
+_Static_assert(offsetof(POOL_BIG_STATE, List) == BIG_STATE_LIST, "cache.S");
+_Static_assert(offsetof(POOL_BIG_STATE, Node) == BIG_STATE_NODE, "cache.S");
+_Static_assert(offsetof(POOL_BIG_STATE, Tag) == BIG_STATE_TAG, "cache.S");
+
+/* The depths of a processor's lists, or none: for ExpUseCaches and changes of the mode. */
+VOID ExpSetBigDepths(PPOOL_CACHE Cache, BOOLEAN Use);
+/* A block of Pages pages from the processor's list, NULL without one. Its table entry is there. */
+PVOID ExpTakeBigCached(POOL_KIND Kind, SIZE_T Pages);
+/* Seals a block that its entry in the table knows. */
+VOID ExpSealBig(PVOID Base, POOL_KIND Kind, SIZE_T Pages, ULONG Tag, ULONG Slot);
+/* A block has left the table. */
+VOID ExpForgetBig(PVOID Base, POOL_KIND Kind);
+/* Whether a processor keeps this block, which the table has. */
+BOOLEAN ExpIsBigCached(PVOID Base, POOL_KIND Kind);
+/* The tag that a block in the table has now. */
+ULONG ExpTagOfBig(PVOID Base, POOL_KIND Kind, ULONG Tag);
+/* Gives a chain of blocks of so many pages back to mm. */
+VOID ExpReturnBigChain(ULONG64 Chain);
+
 /* ---- cache.c --------------------------------------------------------------------------------- */
 
 /*
@@ -102,6 +149,8 @@ BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header);
  * something.
  */
 BOOLEAN ExpDrainCaches(POOL_KIND Kind);
+/* There is plenty of nonpaged memory, or not: then no processor keeps pages. <= DISPATCH_LEVEL. */
+VOID ExpSetPlenty(BOOLEAN Plenty);
 /* The descriptor that the processor's requests go to first. */
 PPOOL_DESCRIPTOR ExpOwnPool(POOL_KIND Kind);
 /* Prepares a processor's part, which is zero, for a processor of Node. */

@@ -19,7 +19,13 @@
 #define CACHE_PAGED_TURN   0x18 /* what makes the one key the other, turned as a seal is */
 #define CACHE_FREE_KEY     0x20 /* CACHE_KEY while frees are served, else one that fits no seal */
 #define CACHE_NODE         0x28 /* the node's bits of a PoolIndex */
-#define CACHE_HEADS        0x40 /* 3 kinds of 256 words */
+#define CACHE_BIG_LIMIT    0x30 /* the largest request of pages that cache.S serves; 0: none */
+#define CACHE_BIG_BIAS     0x38 /* with the upper 56 bits of a big block's address: its state's */
+#define CACHE_BIG_KEY      0x40
+#define CACHE_BIG_SLOT     0x48  /* POOL_SLOT_NONPAGED while frees of pages are served, else 0 */
+#define CACHE_BIG_HEADS    0x50  /* 17 words, by number of pages */
+#define CACHE_BIG_DEPTHS   0xD8  /* 17 halfwords */
+#define CACHE_HEADS        0x100 /* 3 kinds of 256 words */
 #define CACHE_HEADS_BYTES  (POOL_CACHE_CLASSES * 8)
 #define CACHE_DEPTHS       (CACHE_HEADS + 3 * CACHE_HEADS_BYTES) /* 3 kinds of 256 halfwords */
 #define CACHE_DEPTHS_BYTES (POOL_CACHE_CLASSES * 2)
@@ -34,6 +40,21 @@
 #define POOL_KIND_PAGED 2
 #define POOL_KIND_BITS  2
 #define POOL_NODES      16
+#define POOL_BIG_LISTS  17 /* blocks of 1 to 16 pages; list 0 stays empty */
+
+/* The upper bits of an address in no-execute nonpaged pool. */
+#define POOL_SLOT_SHIFT 39
+#ifdef TARN_HOST
+#define POOL_SLOT_NONPAGED 0x40
+#else
+#define POOL_SLOT_NONPAGED 0x1FFFFF5
+#endif
+
+/* Offsets in a POOL_BIG_STATE. */
+#define BIG_STATE_SEAL 0
+#define BIG_STATE_LIST 8
+#define BIG_STATE_NODE 10
+#define BIG_STATE_TAG  12
 
 /* PoolType of a header (pool.h). */
 #define BLOCK_PAGED  0x01

@@ -142,6 +142,7 @@ static VOID ExpFreeBig(POOL_KIND Kind, PVOID Base, ULONG Tag)
         Block.Key = POOL_TAG_BIG;
         ExpCountUntracked(-1);
     }
+    ExpForgetBig(Base, Kind);
     ExpCountFree(ExpSlotOf(Block.Key), Kind, Block.Pages * POOL_PAGE_GRANULES);
     ExpFreePages(Base);
     ExpReviewSupply(Kind);

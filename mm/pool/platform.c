@@ -5,12 +5,14 @@
 #include "kernel/hal/hal.h"
 #include "kernel/rtl/section.h"
 #include "mm/pool/cache.h"
+#include "mm/pressure.h"
 
 _Static_assert(POOL_CACHE_OFFSET == KI_POOL_OFFSET && sizeof(POOL_CACHE) <= KI_POOL_BYTES,
                "a processor's record has room for its part of the pools");
 
 static KSPIN_LOCK ExpDrainLocks[PoolKindCount];
 static FAST_MUTEX ExpPagedDrainMutex;
+SIZE_T ExpStatePages;
 
 /* Blocks of paged pool are touched while it is held: at APC_LEVEL, by a thread that may wait. */
 ULONG64 ExpLockDrain(POOL_KIND Kind)
@@ -31,6 +33,23 @@ VOID ExpUnlockDrain(POOL_KIND Kind, ULONG64 State)
     }
 }
 
+/* One at a time, whoever comes: two blocks may have their states in one page. */
+BOOLEAN ExpBackState(PPOOL_BIG_STATE State)
+{
+    static POOL_LOCK Lock;
+    if (ExpIsStateBacked(State)) {
+        return TRUE;
+    }
+    ULONG64 Flags = ExpAcquireSpin(&Lock);
+    BOOLEAN Backed = ExpIsStateBacked(State);
+    if (!Backed && MiBackMapPage(PAGE_ALIGN(State))) {
+        ExpStatePages++;
+        Backed = TRUE;
+    }
+    ExpReleaseSpin(&Lock, Flags);
+    return Backed;
+}
+
 /* The time stamp counter at some moment of start-up, spread over all bits. */
 INIT ULONG64 ExpDrawKey(VOID)
 {
@@ -44,6 +63,7 @@ INIT VOID ExpInitializePlatform(VOID)
 {
     ExInitializeFastMutex(&ExpPagedDrainMutex);
     KiModeRoutine = ExpReviewFastPaths;
+    MiProvidePlentyRoutine(ExpSetPlenty);
 }
 
 INIT VOID ExpJoinProcessor(ULONG Processor)

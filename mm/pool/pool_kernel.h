@@ -191,6 +191,35 @@ static inline VOID ExpRunOn(ULONG Processor, KI_CALL_ROUTINE *Routine, PVOID Con
     KiRestoreInterrupts(Flags);
 }
 
+/* Where the state of the big block at Base is (big_cache.c); an unbacked address may be there. */
+static inline struct _POOL_BIG_STATE *ExpBigStateOf(PVOID Base)
+{
+    return (struct _POOL_BIG_STATE *)(((ULONG_PTR)Base >> 8) + MI_BIG_STATES -
+                                      (MI_NONPAGED_POOL >> 8));
+}
+
+static inline BOOLEAN ExpIsStateBacked(struct _POOL_BIG_STATE *State)
+{
+    return MiIsAddressValid(State);
+}
+
+/* The node that all pages from Base on are of; FALSE when they are of several. */
+static inline BOOLEAN ExpQueryNode(PVOID Base, SIZE_T Pages, PULONG Node)
+{
+    PMMPTE Pte = MiGetPteAddress(Base);
+    *Node = MiPfnEntry(MiReadPte(Pte).Hard.PageFrameNumber)->Node;
+    for (SIZE_T i = 1; i < Pages; i++) {
+        if (MiPfnEntry(MiReadPte(&Pte[i]).Hard.PageFrameNumber)->Node != *Node) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* FALSE when there is no memory for it. */
+BOOLEAN ExpBackState(struct _POOL_BIG_STATE *State);
+extern SIZE_T ExpStatePages; /* that states have taken; they are kept */
+
 /* Who empties the processors' lists of one kind does so alone. */
 ULONG64 ExpLockDrain(POOL_KIND Kind);
 VOID ExpUnlockDrain(POOL_KIND Kind, ULONG64 State);

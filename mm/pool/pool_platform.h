@@ -70,6 +70,10 @@ VOID ExpRunOn(ULONG Processor, VOID (*Routine)(PVOID), PVOID Context);
 ULONG64 ExpLockDrain(POOL_KIND Kind);
 VOID ExpUnlockDrain(POOL_KIND Kind, ULONG64 State);
 ULONG64 ExpDrawKey(VOID);
+struct _POOL_BIG_STATE *ExpBigStateOf(PVOID Base);
+BOOLEAN ExpIsStateBacked(struct _POOL_BIG_STATE *State);
+BOOLEAN ExpBackState(struct _POOL_BIG_STATE *State);
+BOOLEAN ExpQueryNode(PVOID Base, SIZE_T Pages, PULONG Node);
 
 #else
 #include "mm/pool/pool_kernel.h"

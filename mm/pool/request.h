@@ -50,6 +50,9 @@ PVOID NTAPI ExpFinishCached(PVOID Block, ULONG Tag);
 VOID NTAPI ExpFreeWithTag(PVOID P, ULONG Tag);
 /* A block that was in use, has lost its seal (whose slot was Slot), and finds its list full. */
 VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot, POOL_KIND Kind);
+/* The same two for blocks of whole pages. */
+PVOID NTAPI ExpFinishBig(PVOID Base, ULONG Tag);
+VOID NTAPI ExpFreeBigOverflow(PVOID Base, ULONG Slot);
 
 /* ---- priority.c ------------------------------------------------------------------------------ */
 

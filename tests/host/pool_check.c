@@ -62,7 +62,9 @@ SIZE_T HostCheckPool(POOL_KIND Kind)
             continue;
         }
         PVOID Base = HostPage(Kind, Page);
-        if (ExpFindBigBlock(Base, &Big)) {
+        if (ExpIsBigCached(Base, Kind)) {
+            HOST_CHECK(ExpBigStateOf(Base)->List == Run);
+        } else if (ExpFindBigBlock(Base, &Big)) {
             HOST_CHECK(Big.Pages == Run && Big.Kind == Kind);
             Blocks++;
         } else if (Run == 1 && ExpFindBlockAround(Base) != NULL) {

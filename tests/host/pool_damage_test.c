@@ -1,5 +1,5 @@
 /* sources: tests/host/pool_host.c tests/host/pool_check.c mm/pool/pool.c mm/pool/block.c */
-/* sources: mm/pool/cache.c mm/pool/cache.S */
+/* sources: mm/pool/cache.c mm/pool/cache.S mm/pool/big_cache.c */
 /* sources: mm/pool/allocate.c mm/pool/free.c mm/pool/big_pages.c mm/pool/tags.c */
 /* sources: mm/pool/report.c mm/pool/inspect.c mm/pool/priority.c mm/pool/by_*.c mm/pool/fail.c */
 /*

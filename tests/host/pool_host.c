@@ -10,10 +10,13 @@
 #include <sys/syscall.h>
 #include "tests/host/pool_host.h"
 
-#define ARENA_BYTES ((SIZE_T)HOST_ARENA_PAGES * PAGE_SIZE)
-#define ARENA_BASE  0x200000000000ULL
-#define ARENA_STEP  0x1000000000ULL
-#define MIDDLE      ((SIZE_T)-1) /* a page of a run that begins earlier */
+#define ARENA_BYTES  ((SIZE_T)HOST_ARENA_PAGES * PAGE_SIZE)
+#define ARENA_BASE   0x200000000000ULL
+#define ARENA_STEP   0x1000000000ULL
+/* The states of big blocks: 16 bytes a page for the addresses of all arenas. */
+#define STATES_BASE  0x300000000000ULL
+#define STATES_BYTES (ARENA_STEP * PoolKindCount / 256)
+#define MIDDLE       ((SIZE_T)-1) /* a page of a run that begins earlier */
 
 BOOLEAN KiCheckedMode = TRUE;
 SIZE_T HostPagesInUse[PoolKindCount];
@@ -108,18 +111,22 @@ static VOID HostEnterProcessor(VOID)
     }
 }
 
+static VOID HostMap(PVOID Base, SIZE_T Bytes, int Protection)
+{
+    int Flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    if (mmap(Base, Bytes, Protection, Flags, -1, 0) != Base) {
+        perror("Bail out! mmap");
+        exit(2);
+    }
+}
+
 VOID HostStart(VOID)
 {
     for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
-        PVOID Base =
-            mmap(HostArena(Kind), ARENA_BYTES, HostOpenPages ? PROT_READ | PROT_WRITE : PROT_NONE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-        if (Base != HostArena(Kind)) {
-            perror("Bail out! mmap of an arena");
-            exit(2);
-        }
+        HostMap(HostArena(Kind), ARENA_BYTES, HostOpenPages ? PROT_READ | PROT_WRITE : PROT_NONE);
     }
     HostEnterProcessor();
+    HostMap((PVOID)STATES_BASE, STATES_BYTES, PROT_READ | PROT_WRITE);
     ExpInitializePools();
 }
 
@@ -291,6 +298,28 @@ ULONG64 ExpLockDrain(POOL_KIND Kind)
 VOID ExpUnlockDrain(POOL_KIND Kind, ULONG64 State)
 {
     (void)Kind, (void)State;
+}
+
+PPOOL_BIG_STATE ExpBigStateOf(PVOID Base)
+{
+    return (PPOOL_BIG_STATE)(((ULONG_PTR)Base >> 8) + STATES_BASE - (ARENA_BASE >> 8));
+}
+
+BOOLEAN ExpIsStateBacked(PPOOL_BIG_STATE State)
+{
+    return (ULONG_PTR)State - STATES_BASE < STATES_BYTES;
+}
+
+BOOLEAN ExpQueryNode(PVOID Base, SIZE_T Pages, PULONG Node)
+{
+    (void)Base, (void)Pages;
+    *Node = 0;
+    return TRUE;
+}
+
+BOOLEAN ExpBackState(PPOOL_BIG_STATE State)
+{
+    return ExpIsStateBacked(State);
 }
 
 /* The same in each run, so that a seed tells all. */

@@ -17,6 +17,7 @@ TEST(CommitPair, "mm/commit/charge-and-return-balance", "COMMIT-1")
 
 TEST(CommitLimit, "mm/commit/limit-is-reached-and-never-passed", "COMMIT-1")
 {
+    PoolDrain();
     SIZE_T Before = MmTotalCommittedPages, Rest = MmTotalCommitLimit - Before;
     CHECK(!MiChargeCommit(Rest + 1));
     CHECK_EQ(MmTotalCommittedPages, Before);

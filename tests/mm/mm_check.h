@@ -5,6 +5,7 @@
 #pragma once
 
 #include "mm/mm.h"
+#include "tests/pool/pool_cases.h"
 #include "tests/test.h"
 
 typedef struct _MM_COUNTS {
@@ -15,6 +16,7 @@ typedef struct _MM_COUNTS {
 
 static inline MM_COUNTS TestMmCounts(VOID)
 {
+    PoolDrain(); /* what processors keep of freed blocks goes back when memory ends */
     MM_COUNTS Counts = {.Available = MiAvailablePages(), .Committed = MmTotalCommittedPages};
     for (ULONG i = 0; i < MiRegionCount; i++) {
         Counts.InUse[i] = MiRegions[i].PagesInUse;

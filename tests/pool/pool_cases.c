@@ -31,7 +31,9 @@ VOID PoolForEachUncached(BOOLEAN (*Check)(const POOL_CASE *Case))
 VOID PoolDrain(VOID)
 {
     for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
-        ExpDrainCaches(Kind);
+        if (Kind != PoolKindPaged || KeGetCurrentIrql() <= APC_LEVEL) {
+            ExpDrainCaches(Kind);
+        }
     }
 }
 
@@ -157,7 +159,8 @@ static SIZE_T PoolCheckOne(PPOOL_DESCRIPTOR Pool)
     SIZE_T InUse = 0, Pages = 0;
     ULONG_PTR Page = Pool->FirstPage;
     for (; Page != 0 && Page <= Pool->LastPage; Page += PAGE_SIZE) {
-        if (ExpQueryPages((PVOID)Page) == 1 && !ExpFindBigBlock((PVOID)Page, &Big) &&
+        if (ExpQueryPages((PVOID)Page) == 1 && !ExpIsBigCached((PVOID)Page, Pool->Kind) &&
+            !ExpFindBigBlock((PVOID)Page, &Big) &&
             PoolNodeOfPage(Pool->Kind, (PVOID)Page) == Pool->Node) {
             InUse += PoolCheckPage(Pool, (PVOID)Page);
             Pages++;

@@ -14,16 +14,21 @@
 
 #define EFLAGS_TF     0x100
 #define STEP_TAG      'petS'
-#define BYTES         340 /* a size that nothing else in the kernel has */
+#define SMALL         340 /* a size that nothing else in the kernel has */
+#define BIG           (PAGE_SIZE - 1)
+#define BIG_LIST      1   /* its pages */
+#define FILLED        340 /* bytes of a block that are looked at */
 #define LISTED        6   /* blocks on the list before an operation */
 #define FILL_RESULT   0xA1
 #define FILL_STRAYS   0xB2
-#define STEPS_AT_MOST 200
+#define STEPS_AT_MOST 500
 
 /* ---- what is run step by step ---------------------------------------------------------------- */
 
 static struct {
     POOL_KIND Kind;
+    SIZE_T Bytes;
+    BOOLEAN Big; /* whole pages: another set of lists */
     ULONG64 List;
     PVOID Block;   /* that an operation frees, or that it took */
     ULONG64 Chain; /* that one installs */
@@ -31,43 +36,44 @@ static struct {
 
 static VOID AllocateNx(VOID)
 {
-    Op.Block = ExAllocatePoolWithTag(NonPagedPoolNx, BYTES, STEP_TAG);
+    Op.Block = ExAllocatePoolWithTag(NonPagedPoolNx, Op.Bytes, STEP_TAG);
 }
 
 static VOID AllocatePaged(VOID)
 {
-    Op.Block = ExAllocatePoolWithTag(PagedPool, BYTES, STEP_TAG);
+    Op.Block = ExAllocatePoolWithTag(PagedPool, Op.Bytes, STEP_TAG);
 }
 
 static VOID AllocatePriority(VOID)
 {
-    Op.Block = ExAllocatePoolWithTagPriority(NonPagedPoolNx, BYTES, STEP_TAG, NormalPoolPriority);
+    Op.Block =
+        ExAllocatePoolWithTagPriority(NonPagedPoolNx, Op.Bytes, STEP_TAG, NormalPoolPriority);
 }
 
 static VOID AllocatePagedPriority(VOID)
 {
-    Op.Block = ExAllocatePoolWithTagPriority(PagedPool, BYTES, STEP_TAG, LowPoolPriority);
+    Op.Block = ExAllocatePoolWithTagPriority(PagedPool, Op.Bytes, STEP_TAG, LowPoolPriority);
 }
 
 static VOID AllocateHigh(VOID)
 {
-    Op.Block = ExAllocatePoolWithTagPriority(NonPagedPoolNx, BYTES, STEP_TAG, HighPoolPriority);
+    Op.Block = ExAllocatePoolWithTagPriority(NonPagedPoolNx, Op.Bytes, STEP_TAG, HighPoolPriority);
 }
 
 static VOID AllocateZeroed(VOID)
 {
-    Op.Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, BYTES, STEP_TAG);
+    Op.Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, Op.Bytes, STEP_TAG);
 }
 
 static VOID AllocateStale(VOID)
 {
-    Op.Block = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, BYTES, STEP_TAG);
+    Op.Block = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, Op.Bytes, STEP_TAG);
 }
 
 /* Its tag has no slot of its own form, so that C finishes the header. */
 static VOID AllocateProtected(VOID)
 {
-    Op.Block = ExAllocatePoolWithTag(NonPagedPoolNx, BYTES, STEP_TAG | PROTECTED_POOL);
+    Op.Block = ExAllocatePoolWithTag(NonPagedPoolNx, Op.Bytes, STEP_TAG | PROTECTED_POOL);
 }
 
 static VOID FreeTagged(VOID)
@@ -99,6 +105,17 @@ static VOID PushOf(VOID)
     Op.Block = NULL;
 }
 
+static VOID PopPages(VOID)
+{
+    Op.Block = ExpPopBig(Op.List);
+}
+
+static VOID PushPages(VOID)
+{
+    CHECK(ExpPushBig(Op.Block, Op.List));
+    Op.Block = NULL;
+}
+
 static VOID Install(VOID)
 {
     if (ExpInstallCached(Op.List, Op.Chain, ExpOwnCache()->NodeBits)) {
@@ -110,6 +127,7 @@ typedef struct _STEPPED {
     const CHAR *Name;
     POOL_KIND Kind;
     TEST_STEP_ROUTINE *Before, *Run, *After;
+    BOOLEAN Big;
 } STEPPED;
 
 static VOID Nothing(VOID)
@@ -118,12 +136,13 @@ static VOID Nothing(VOID)
 
 static VOID TakeOne(VOID)
 {
-    Op.Block = ExAllocatePoolWithTag(PoolCases[Op.Kind].Type, BYTES, STEP_TAG);
+    Op.Block = ExAllocatePoolWithTag(PoolCases[Op.Kind].Type, Op.Bytes, STEP_TAG);
 }
 
 static VOID GiveBack(VOID)
 {
-    ExFreePoolWithTag(Op.Block, STEP_TAG | (ExpHeaderOf(Op.Block)->PoolTag & PROTECTED_POOL));
+    ULONG Tag = Op.Big ? ExpBigStateOf(Op.Block)->Tag : ExpHeaderOf(Op.Block)->PoolTag;
+    ExFreePoolWithTag(Op.Block, STEP_TAG | (Tag & PROTECTED_POOL));
 }
 
 static VOID PopOne(VOID)
@@ -135,6 +154,13 @@ static VOID PushBack(VOID)
 {
     if (CHECK(Op.Block != NULL)) {
         CHECK(ExpPushCached(Op.Block, Op.List));
+    }
+}
+
+static VOID PushPagesBack(VOID)
+{
+    if (CHECK(Op.Block != NULL)) {
+        PushPages();
     }
 }
 
@@ -154,21 +180,26 @@ static VOID PushChain(VOID)
 }
 
 static const STEPPED Operations[] = {
-    {"ExAllocatePoolWithTag", PoolKindNonPagedNx, Nothing, AllocateNx, GiveBack},
-    {"ExAllocatePoolWithTag, paged", PoolKindPaged, Nothing, AllocatePaged, GiveBack},
-    {"...TagPriority", PoolKindNonPagedNx, Nothing, AllocatePriority, GiveBack},
-    {"...TagPriority, paged", PoolKindPaged, Nothing, AllocatePagedPriority, GiveBack},
-    {"...TagPriority, high", PoolKindNonPagedNx, Nothing, AllocateHigh, GiveBack},
-    {"ExAllocatePool2", PoolKindNonPagedNx, Nothing, AllocateZeroed, GiveBack},
-    {"ExAllocatePool2, not zeroed", PoolKindNonPagedNx, Nothing, AllocateStale, GiveBack},
-    {"a protected tag", PoolKindNonPagedNx, Nothing, AllocateProtected, GiveBack},
-    {"ExFreePoolWithTag", PoolKindNonPagedNx, TakeOne, FreeTagged, Nothing},
-    {"ExFreePoolWithTag, paged", PoolKindPaged, TakeOne, FreeTagged, Nothing},
-    {"ExFreePool", PoolKindNonPagedNx, TakeOne, FreeUntagged, Nothing},
-    {"ExpPopCached", PoolKindNonPagedNx, Nothing, Pop, PushBack},
-    {"ExpPushCached", PoolKindPaged, PopOne, Push, Nothing},
-    {"ExpPushCachedOf", PoolKindNonPagedNx, PopOne, PushOf, Nothing},
-    {"ExpInstallCached", PoolKindNonPagedNx, TakeList, Install, PushChain},
+    {"ExAllocatePoolWithTag", PoolKindNonPagedNx, Nothing, AllocateNx, GiveBack, FALSE},
+    {"ExAllocatePoolWithTag, paged", PoolKindPaged, Nothing, AllocatePaged, GiveBack, FALSE},
+    {"...TagPriority", PoolKindNonPagedNx, Nothing, AllocatePriority, GiveBack, FALSE},
+    {"...TagPriority, paged", PoolKindPaged, Nothing, AllocatePagedPriority, GiveBack, FALSE},
+    {"...TagPriority, high", PoolKindNonPagedNx, Nothing, AllocateHigh, GiveBack, FALSE},
+    {"ExAllocatePool2", PoolKindNonPagedNx, Nothing, AllocateZeroed, GiveBack, FALSE},
+    {"ExAllocatePool2, not zeroed", PoolKindNonPagedNx, Nothing, AllocateStale, GiveBack, FALSE},
+    {"a protected tag", PoolKindNonPagedNx, Nothing, AllocateProtected, GiveBack, FALSE},
+    {"ExFreePoolWithTag", PoolKindNonPagedNx, TakeOne, FreeTagged, Nothing, FALSE},
+    {"ExFreePoolWithTag, paged", PoolKindPaged, TakeOne, FreeTagged, Nothing, FALSE},
+    {"ExFreePool", PoolKindNonPagedNx, TakeOne, FreeUntagged, Nothing, FALSE},
+    {"ExpPopCached", PoolKindNonPagedNx, Nothing, Pop, PushBack, FALSE},
+    {"ExpPushCached", PoolKindPaged, PopOne, Push, Nothing, FALSE},
+    {"ExpPushCachedOf", PoolKindNonPagedNx, PopOne, PushOf, Nothing, FALSE},
+    {"ExpInstallCached", PoolKindNonPagedNx, TakeList, Install, PushChain, FALSE},
+    {"ExAllocatePoolWithTag, pages", PoolKindNonPagedNx, Nothing, AllocateNx, GiveBack, TRUE},
+    {"ExAllocatePool2, pages", PoolKindNonPagedNx, Nothing, AllocateZeroed, GiveBack, TRUE},
+    {"ExFreePoolWithTag, pages", PoolKindNonPagedNx, TakeOne, FreeTagged, Nothing, TRUE},
+    {"ExpPopBig", PoolKindNonPagedNx, Nothing, PopPages, PushPagesBack, TRUE},
+    {"ExpPushBig", PoolKindNonPagedNx, PopPages, PushPages, Nothing, TRUE},
 };
 
 /* ---- what happens in between ----------------------------------------------------------------- */
@@ -181,9 +212,9 @@ static struct {
 
 static PVOID TakeStray(VOID)
 {
-    PVOID Block = ExAllocatePoolWithTag(PoolCases[Op.Kind].Type, BYTES, STEP_TAG);
+    PVOID Block = ExAllocatePoolWithTag(PoolCases[Op.Kind].Type, Op.Bytes, STEP_TAG);
     if (Block != NULL) {
-        RtlFillMemory(Block, BYTES, FILL_STRAYS);
+        RtlFillMemory(Block, FILLED, FILL_STRAYS);
     }
     return Block;
 }
@@ -251,7 +282,8 @@ static struct {
 
 static ULONG64 ReadHead(VOID)
 {
-    return (&ExpOwnCache()->Heads[0][0])[Op.List];
+    PPOOL_CACHE Cache = ExpOwnCache();
+    return Op.Big ? Cache->BigHeads[Op.List] : (&Cache->Heads[0][0])[Op.List];
 }
 
 static BOOLEAN Interfere(PKTRAP_FRAME Frame)
@@ -306,6 +338,20 @@ static __attribute__((noinline)) VOID RunInSteps(TEST_STEP_ROUTINE *Routine, KI_
 
 /* ---- the list, before and behind ------------------------------------------------------------- */
 
+/* A block is where its list's word says; *Word becomes that of the rest. */
+static BOOLEAN FollowList(PULONG64 Word)
+{
+    PVOID Block = (PVOID)((LONG64)*Word >> 16);
+    PPOOL_HEADER Header = ExpHeaderOf(Block);
+    if (Op.Big) {
+        *Word = ExpBigStateOf(Block)->Seal;
+        return ExpIsBigCached(Block, Op.Kind) && ExpBigStateOf(Block)->List == Op.List;
+    }
+    *Word = Header->Seal;
+    return Header->PoolType == POOL_BLOCK_CACHED &&
+           ExpListOf((POOL_KIND)Header->PoolIndex, Header->BlockSize) == Op.List;
+}
+
 /* CACHE-1, CACHE-2: the blocks of the processor's list, as its word and as a walk count them. */
 static ULONG CountList(VOID)
 {
@@ -314,10 +360,8 @@ static ULONG CountList(VOID)
     ULONG Count = (ULONG)(Word & 0xFFFF), Found = 0;
     BOOLEAN Agrees = TRUE;
     for (; Word != 0 && Agrees; Found++) {
-        PPOOL_HEADER Header = ExpHeaderOf((PVOID)((LONG64)Word >> 16));
-        Agrees = (Word & 0xFFFF) == Count - Found && Header->PoolType == POOL_BLOCK_CACHED &&
-                 ExpListOf((POOL_KIND)Header->PoolIndex, Header->BlockSize) == Op.List;
-        Word = Header->Seal;
+        Agrees = (Word & 0xFFFF) == Count - Found;
+        Agrees &= FollowList(&Word);
     }
     KiRestoreInterrupts(Flags);
     CHECK(Agrees);
@@ -330,7 +374,12 @@ static BOOLEAN SetUp(const STEPPED *Operation)
 {
     PVOID Blocks[LISTED];
     Op.Kind = Operation->Kind;
-    Op.List = ExpListOf(Op.Kind, ExpBlockGranules[(BYTES + POOL_GRANULE - 1) / POOL_GRANULE]);
+    Op.Big = Operation->Big;
+    Op.Bytes = Op.Big ? BIG : SMALL;
+    Op.List = BIG_LIST;
+    if (!Op.Big) {
+        Op.List = ExpListOf(Op.Kind, ExpBlockGranules[(SMALL + POOL_GRANULE - 1) / POOL_GRANULE]);
+    }
     ExpDrainCaches(Op.Kind);
     for (ULONG i = 0; i < LISTED; i++) {
         Blocks[i] = TakeStray();
@@ -351,7 +400,7 @@ static VOID CheckNoneIsLost(VOID)
     ExpDrainCaches(Op.Kind);
     for (ULONG_PTR Page = Pool->FirstPage; Page <= Pool->LastPage; Page += PAGE_SIZE) {
         POOL_BIG_BLOCK Big;
-        if (ExpQueryPages((PVOID)Page) != 1 || ExpFindBigBlock((PVOID)Page, &Big)) {
+        if (Op.Big || ExpQueryPages((PVOID)Page) != 1 || ExpFindBigBlock((PVOID)Page, &Big)) {
             continue;
         }
         ExpBeginWalk(&Walk, (PVOID)Page);
@@ -368,10 +417,10 @@ static BOOLEAN TearDown(const STEPPED *Operation)
     BOOLEAN Holds = TRUE;
     if (Operation->After == GiveBack && CHECK(Op.Block != NULL)) {
         Holds &= CHECK(Op.Block != Stray.Kept) && CHECK(Op.Block != Stray.Spare);
-        Holds &= CHECK(Operation->Run != AllocateZeroed || PoolIsFilled(Op.Block, 0, 0, BYTES));
-        RtlFillMemory(Op.Block, BYTES, FILL_RESULT);
+        Holds &= CHECK(Operation->Run != AllocateZeroed || PoolIsFilled(Op.Block, 0, 0, FILLED));
+        RtlFillMemory(Op.Block, FILLED, FILL_RESULT);
     }
-    Holds &= CHECK(Stray.Kept == NULL || PoolIsFilled(Stray.Kept, FILL_STRAYS, 0, BYTES));
+    Holds &= CHECK(Stray.Kept == NULL || PoolIsFilled(Stray.Kept, FILL_STRAYS, 0, FILLED));
     Operation->After();
     if (Stray.Kept != NULL) {
         ExFreePoolWithTag(Stray.Kept, STEP_TAG);
@@ -381,8 +430,12 @@ static BOOLEAN TearDown(const STEPPED *Operation)
         ExFreePoolWithTag(Stray.Spare, STEP_TAG);
         Stray.Spare = NULL;
     }
+    BOOLEAN Checked = KiCheckedMode;
     KiSetCheckedMode(FALSE);
     ULONG Listed = CountList();
+    if (Op.Big && Checked) { /* that keeps no pages */
+        return Holds & CHECK_LE(Listed, LISTED + 1);
+    }
     /* While a chain is away, the conflict's blocks come from the pool. */
     return Holds & (Operation->Before == TakeList ? CHECK_GT(Listed, LISTED)
                                                   : CHECK_EQ(Listed, LISTED + 1));
@@ -456,7 +509,10 @@ static VOID WalkAll(STEPPER Stepper)
     KeInitializeDpc(&Steps.Dpc, InterfereLater, NULL);
     for (ULONG i = 0; i < ARRAYSIZE(Operations); i++) {
         for (ULONG k = 0; k < ARRAYSIZE(Conflicts); k++) {
-            if (Stepper != ByDpc || Operations[i].Kind != PoolKindPaged) {
+            BOOLEAN Paged = Operations[i].Kind == PoolKindPaged;
+            /* Checked mode keeps no pages, and the bare push has nowhere else to go. */
+            BOOLEAN Bare = Operations[i].Run == PushPages || Operations[i].Run == PopPages;
+            if (!(Stepper == ByDpc && Paged) && !(Bare && Conflicts[k].Run == BeginCheckedMode)) {
                 StepThrough(&Operations[i], k, Stepper);
             }
         }
