@@ -207,7 +207,7 @@ static PPOOL_DESCRIPTOR ExpCheckCached(POOL_KIND Kind, PPOOL_HEADER Header, ULON
         KeBugCheckEx(BAD_POOL_HEADER, BAD_CACHED_HEADER, (ULONG_PTR)Header, *(PULONG64)Header,
                      (ULONG_PTR)Pool);
     }
-    PVOID Next = ExpFirstOfChain(Header->Seal) + 1;
+    PVOID Next = (PVOID)((LONG64)Header->Seal >> WORD_SHIFT);
     if (Header->Seal != 0 &&
         (ExpKindOfAddress(Next) != Kind || (ULONG_PTR)Next % POOL_GRANULE != 0)) {
         KeBugCheckEx(BAD_POOL_HEADER, BAD_CACHED_LINK, (ULONG_PTR)(Header + 1), (ULONG_PTR)Next, 0);

@@ -133,7 +133,8 @@ static VOID NTAPI GiveBlocks(PVOID Context)
 {
     UNREFERENCED_PARAMETER(Context);
     for (ULONG i = 0; i < BLOCKS; i++) {
-        ExFreePoolWithTag(Blocks[i], TEST_TAG);
+        PoolFreeIfAny(Blocks[i]);
+        Blocks[i] = NULL;
     }
 }
 
