@@ -13,6 +13,7 @@
 #define FORCEINLINE               static inline __attribute__((always_inline))
 #define DECLSPEC_NORETURN         __attribute__((noreturn))
 #define DECLSPEC_ALIGN(n)         __attribute__((aligned(n)))
+#define DECLSPEC_DEPRECATED(Text) __attribute__((deprecated(Text)))
 #define UNREFERENCED_PARAMETER(p) ((void)(p))
 
 #define IN

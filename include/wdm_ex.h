@@ -95,6 +95,7 @@ typedef enum _EX_POOL_PRIORITY {
  * wrong IRQL (IRQL, type, bytes), 0x9A must-succeed type, 0x9C tag 'BIG '. DDI wdm
  * ExAllocatePoolWithTag.
  */
+DECLSPEC_DEPRECATED("use ExAllocatePool2")
 PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
 
 /*
@@ -105,10 +106,12 @@ PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULON
  * priority as normal. The special-pool variants only choose an edge (contract 2.5), so without
  * special pool they change nothing. DDI wdm ExAllocatePoolWithTagPriority.
  */
+DECLSPEC_DEPRECATED("use ExAllocatePool3")
 PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
                                           EX_POOL_PRIORITY Priority);
 
 /* ExAllocatePoolWithTag under the tag 'None'. DDI wdm ExAllocatePool. */
+DECLSPEC_DEPRECATED("use ExAllocatePool2")
 PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
 
 /*
@@ -116,8 +119,14 @@ PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
  * process is not charged). When there is no memory they raise STATUS_INSUFFICIENT_RESOURCES, with
  * POOL_QUOTA_FAIL_INSTEAD_OF_RAISE they return NULL. DDI wdm ExAllocatePoolWithQuotaTag.
  */
+DECLSPEC_DEPRECATED("use ExAllocatePool2 with POOL_FLAG_USE_QUOTA")
 PVOID NTAPI ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
+DECLSPEC_DEPRECATED("use ExAllocatePool2 with POOL_FLAG_USE_QUOTA")
 PVOID NTAPI ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
+
+/* The compiler warns of the five routines above, but not of what is built on them below. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 /* The same with the contents chosen by name. DDI wdm ExAllocatePoolZero and its relatives. */
 FORCEINLINE PVOID ExAllocatePoolZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
@@ -150,6 +159,8 @@ FORCEINLINE PVOID ExAllocatePoolQuotaUninitialized(POOL_TYPE PoolType, SIZE_T Nu
 {
     return ExAllocatePoolWithQuotaTag(PoolType, NumberOfBytes, Tag);
 }
+
+#pragma GCC diagnostic pop
 
 /*
  * NumberOfBytes of zeroed memory (unless POOL_FLAG_UNINITIALIZED). Flags name exactly one of

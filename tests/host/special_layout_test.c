@@ -22,7 +22,7 @@ static void Check(int Holds, const char *Text, ULONG Bytes, ULONG At)
 
 static void Point(const char *Name)
 {
-    printf("%s %d - host/special_layout/%s\n", Failures == 0 ? "ok" : "not ok", ++Points, Name);
+    printf("%s %d - %s\n", Failures == 0 ? "ok" : "not ok", ++Points, Name);
     Failed += Failures != 0;
     Failures = 0;
 }
@@ -90,20 +90,20 @@ int main(void)
         CheckPlace(Bytes, FALSE);
         CheckPlace(Bytes, TRUE);
     }
-    Point("every-size-is-as-near-to-the-edge-as-it-can-be");
+    Point("host/special_layout/every-size-is-as-near-to-the-edge-as-it-can-be");
     for (ULONG Bytes = 0; Bytes <= SPECIAL_LIMIT; Bytes++) {
         CheckSound(Bytes, FALSE);
         CheckSound(Bytes, TRUE);
     }
-    Point("what-the-owner-writes-is-no-damage");
+    Point("host/special_layout/what-the-owner-writes-is-no-damage");
     for (ULONG i = 0; i < sizeof(Sizes) / sizeof(Sizes[0]); i++) {
         CheckDamage(Sizes[i], FALSE);
         CheckDamage(Sizes[i], TRUE);
     }
-    Point("every-byte-around-a-block-is-looked-at");
+    Point("host/special_layout/every-byte-around-a-block-is-looked-at");
     for (ULONG Bytes = 0; Bytes <= SPECIAL_LIMIT; Bytes++) {
         CheckBothSides(Bytes);
     }
-    Point("damage-behind-is-told-first");
+    Point("host/special_layout/damage-behind-is-told-first");
     return Failed != 0;
 }

@@ -157,6 +157,7 @@ static __attribute__((noipa)) VOID CallCurrent(VOID)
 }
 
 TEST(VerifierDeprecated, "pool/verifier/callers-of-deprecated-routines-are-listed",
+     "APP-2 The routine is deprecated since Windows 10 version 2004. || "
      "APP-61 Compliance rule UnsafeAllocatePool (wdm) applies.")
 {
     ULONG64 Before = CallsFrom("CallDeprecated");
