@@ -67,6 +67,11 @@ static VOID VmCommand(const CHAR *Arguments)
     MiPrintUse("PagedPool Usage:", Paged->PagesInUse);
     MiPrintUse("PagedPool Maximum:", Paged->Limit);
     MiPrintUse("PagedPool Commit:", Paged->PagesInUse);
+    ULONG64 Special = 0;
+    for (ULONG i = 0; i < MI_SPECIAL_PARTS; i++) {
+        Special += MiSpecialParts[i].Live;
+    }
+    MiPrintUse("Special Pool:", Special);
     MiPrintUse("Page Tables:", MiPageTablePages);
     MiPrintUse("Committed pages:", MmTotalCommittedPages);
     MiPrintUse("Commit limit:", MmTotalCommitLimit);

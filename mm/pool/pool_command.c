@@ -8,7 +8,7 @@
 #include "kernel/hal/hal.h"
 #include "kernel/rtl/rtl.h"
 #include "kernel/rtl/section.h"
-#include "mm/pool/pool.h"
+#include "mm/pool/verify.h"
 
 #define SHOW_CONTENTS   0x1
 #define SHOW_ONLY_BLOCK 0x2
@@ -109,6 +109,10 @@ static VOID PoolCommand(const CHAR *Arguments)
     }
     PVOID Address = (PVOID)(ULONG_PTR)Value;
     POOL_KIND Kind = ExpKindOfAddress(Address);
+    if (ExpIsSpecial(Address)) {
+        ExpPrintSpecialPage(Address, (Flags & SHOW_CONTENTS) != 0);
+        return;
+    }
     if (Kind == PoolKindNone) {
         DbgPrint("%p is in no pool\n", Address);
         return;
@@ -212,11 +216,15 @@ static VOID PoolFindCommand(const CHAR *Arguments)
     CHAR Pattern[POOL_PATTERN_SIZE];
     if (!ExpReadPattern(&Arguments, Pattern) ||
         (*Arguments != 0 && !RtlpParseNumber(&Arguments, 16, &Which)) || *Arguments != 0) {
-        DbgPrint("usage: !poolfind TAG [0 nonpaged | 1 paged]\n");
+        DbgPrint("usage: !poolfind TAG [0 nonpaged | 1 paged | 2 special]\n");
         return;
     }
-    if (Which > 1) {
-        DbgPrint("there is no %s pool\n", Which == 2 ? "special" : "session");
+    if (Which == 2) {
+        ExpFindInSpecialPool(Pattern);
+        return;
+    }
+    if (Which > 2) {
+        DbgPrint("there is no session pool\n");
         return;
     }
     ExpFindInBigTable(Pattern, Which == 1);
@@ -227,5 +235,5 @@ static VOID PoolFindCommand(const CHAR *Arguments)
         ExpFindInPool(Pattern, PoolKindNonPagedExecute);
     }
 }
-MONITOR_COMMAND("!poolfind", "!poolfind TAG [0|1]", "blocks with a tag (0 nonpaged, 1 paged)",
-                PoolFindCommand);
+MONITOR_COMMAND("!poolfind", "!poolfind TAG [0|1|2]",
+                "blocks with a tag (0 nonpaged, 1 paged, 2 special)", PoolFindCommand);

@@ -207,6 +207,9 @@ static inline BOOLEAN ExpFreeIfSpecial(PVOID P, ULONG Tag, PVOID Caller)
     }
     return Special;
 }
+/* `!pool` and `!poolfind` for special pool (special_command.c). */
+VOID ExpPrintSpecialPage(PVOID Address, BOOLEAN Contents);
+VOID ExpFindInSpecialPool(const CHAR *Pattern);
 SIZE_T ExpQuerySpecial(PVOID P);
 /* The size of P when its address is special pool's: the bytes that were asked for. */
 static inline BOOLEAN ExpQueryIfSpecial(PVOID P, PSIZE_T Bytes)

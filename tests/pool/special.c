@@ -700,3 +700,34 @@ TEST(SpecialMany, "pool/special/many-blocks-of-all-pools-keep-their-contents", "
     }
     SpecialOff();
 }
+
+/* ---- the monitor ----------------------------------------------------------------------------- */
+
+static VOID Type(const CHAR *Name, const CHAR *Arguments)
+{
+    for (const MONITOR_COMMAND_ENTRY *Entry = KiCommandTable; Entry < KiCommandTableEnd; Entry++) {
+        if (strcmp(Entry->Name, Name) == 0) {
+            Entry->Routine(Arguments);
+        }
+    }
+}
+
+/* Blocks, guards, freed blocks and their contents may be asked for at any time. */
+TEST(SpecialCommands, "pool/special/commands-take-any-address", "SPECIAL-5")
+{
+    static const LONG Offsets[] = {0, 8, -16, PAGE_SIZE, -PAGE_SIZE, 2 * PAGE_SIZE};
+    SpecialOn("special-pool:Test");
+    PUCHAR Block = Take(&PoolCases[PoolKindNonPagedNx], 16, NormalPoolPriority);
+    for (ULONG Freed = 0; Freed < 2; Freed++) {
+        for (ULONG i = 0; i < ARRAYSIZE(Offsets); i++) {
+            CHAR Line[64];
+            _snprintf(Line, sizeof(Line), "%p 1", Block + Offsets[i]);
+            Type("!pool", Line);
+        }
+        Type("!poolfind", "Test 2");
+        if (!Freed) {
+            ExFreePool(Block);
+        }
+    }
+    SpecialOff();
+}
