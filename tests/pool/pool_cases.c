@@ -181,6 +181,35 @@ SIZE_T PoolCheck(POOL_KIND Kind)
     return InUse;
 }
 
+/* Those of one page. */
+static SIZE_T PoolCountKeptIn(PVOID Page, ULONG Granules)
+{
+    POOL_PAGE_WALK Walk;
+    PPOOL_HEADER Header;
+    SIZE_T Kept = 0;
+    ExpBeginWalk(&Walk, Page);
+    while ((Header = ExpNextBlock(&Walk)) != NULL) {
+        Kept += Header->PoolType == POOL_BLOCK_CACHED && Header->BlockSize == Granules;
+    }
+    return Kept;
+}
+
+SIZE_T PoolCountKept(ULONG64 List)
+{
+    ULONG_PTR Page, Last;
+    POOL_BIG_BLOCK Big;
+    SIZE_T Kept = 0;
+    ExpQueryRange((POOL_KIND)(List / POOL_CLASSES), &Page, &Last);
+    for (; Page != 0 && Page <= Last; Page += PAGE_SIZE) {
+        if (ExpQueryPages((PVOID)Page) == 1 &&
+            !ExpIsBigCached((PVOID)Page, (POOL_KIND)(List / POOL_CLASSES)) &&
+            !ExpFindBigBlock((PVOID)Page, &Big)) {
+            Kept += PoolCountKeptIn((PVOID)Page, (ULONG)(List % POOL_CLASSES));
+        }
+    }
+    return Kept;
+}
+
 /* ---- small ones ------------------------------------------------------------------------------ */
 
 BOOLEAN PoolIsFilled(PVOID Block, UCHAR Byte, SIZE_T From, SIZE_T To)

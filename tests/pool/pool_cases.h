@@ -72,6 +72,8 @@ VOID PoolFreeChain(POOL_CHAIN *Last);
  * check. Returns the blocks in use that share a page.
  */
 SIZE_T PoolCheck(POOL_KIND Kind);
+/* Blocks in the pool's pages that belong on the lists of that number, of any processor or depot. */
+SIZE_T PoolCountKept(ULONG64 List);
 BOOLEAN PoolIsFilled(PVOID Block, UCHAR Byte, SIZE_T From, SIZE_T To);
 /* Frees a block if there is one: for the ends of tests. */
 VOID PoolFreeIfAny(PVOID Block);
