@@ -40,6 +40,12 @@
 #define VERIFIER_NOT_IN_USE 0xCB
 #define VERIFIER_TOO_SMALL  0xCD
 
+_Static_assert(offsetof(GENERAL_LOOKASIDE_POOL, ListHead.Region) == 8 &&
+                   offsetof(GENERAL_LOOKASIDE_POOL, Depth) == 16 &&
+                   offsetof(GENERAL_LOOKASIDE_POOL, TotalAllocates) == 20 &&
+                   offsetof(GENERAL_LOOKASIDE_POOL, TotalFrees) == 28,
+               "lookaside.S");
+
 static KSPIN_LOCK ExpLookasideLock; /* guards the list of lists, and Depth */
 static LIST_ENTRY ExpLookasides = {&ExpLookasides, &ExpLookasides};
 static KEVENT ExpLookasideEvent; /* set when there is a first list */
@@ -279,14 +285,23 @@ static inline BOOLEAN ExpKeepEntry(PGENERAL_LOOKASIDE_POOL List, PVOID Entry)
     return TRUE;
 }
 
-static inline PVOID ExpAllocateOld(PVOID Lookaside)
+/*
+ * Where lookaside.S goes with what is not common, for lists of the old kinds (both begin alike) and
+ * of the new one.
+ */
+PVOID NTAPI ExpAllocateFromList(PVOID Lookaside);
+VOID NTAPI ExpFreeToList(PVOID Lookaside, PVOID Entry);
+PVOID NTAPI ExpAllocateFromListEx(PLOOKASIDE_LIST_EX Lookaside);
+VOID NTAPI ExpFreeToListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry);
+
+PVOID NTAPI ExpAllocateFromList(PVOID Lookaside)
 {
     PGENERAL_LOOKASIDE_POOL List = ExpListOf(Lookaside);
     PVOID Entry = ExpPopEntry(List);
     return Entry != NULL ? Entry : List->Allocate(List->Type, List->Size, List->Tag);
 }
 
-static inline VOID ExpFreeOld(PVOID Lookaside, PVOID Entry)
+VOID NTAPI ExpFreeToList(PVOID Lookaside, PVOID Entry)
 {
     PGENERAL_LOOKASIDE_POOL List = ExpListOf(Lookaside);
     if (!ExpKeepEntry(List, Entry)) {
@@ -294,44 +309,25 @@ static inline VOID ExpFreeOld(PVOID Lookaside, PVOID Entry)
     }
 }
 
-PVOID NTAPI ExAllocateFromNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside)
-{
-    return ExpAllocateOld(Lookaside);
-}
-EXPORT(ExAllocateFromNPagedLookasideList);
-
-VOID NTAPI ExFreeToNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry)
-{
-    ExpFreeOld(Lookaside, Entry);
-}
-EXPORT(ExFreeToNPagedLookasideList);
-
-PVOID NTAPI ExAllocateFromPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside)
-{
-    return ExpAllocateOld(Lookaside);
-}
-EXPORT(ExAllocateFromPagedLookasideList);
-
-VOID NTAPI ExFreeToPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry)
-{
-    ExpFreeOld(Lookaside, Entry);
-}
-EXPORT(ExFreeToPagedLookasideList);
-
-PVOID NTAPI ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside)
+PVOID NTAPI ExpAllocateFromListEx(PLOOKASIDE_LIST_EX Lookaside)
 {
     PGENERAL_LOOKASIDE_POOL List = &Lookaside->L;
     PVOID Entry = ExpPopEntry(List);
     return Entry != NULL ? Entry : List->AllocateEx(List->Type, List->Size, List->Tag, Lookaside);
 }
-EXPORT(ExAllocateFromLookasideListEx);
 
-VOID NTAPI ExFreeToLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry)
+VOID NTAPI ExpFreeToListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry)
 {
     if (!ExpKeepEntry(&Lookaside->L, Entry)) {
         Lookaside->L.FreeEx(Entry, Lookaside);
     }
 }
+
+EXPORT(ExAllocateFromNPagedLookasideList);
+EXPORT(ExFreeToNPagedLookasideList);
+EXPORT(ExAllocateFromPagedLookasideList);
+EXPORT(ExFreeToPagedLookasideList);
+EXPORT(ExAllocateFromLookasideListEx);
 EXPORT(ExFreeToLookasideListEx);
 
 /* ---- the end --------------------------------------------------------------------------------- */

@@ -43,6 +43,13 @@
     .quad \at, \resume
     .popsection
     .endm
+
+/* The load of an SLIST entry's Next, in a loop as slist.c describes it, and where it begins. */
+    .macro SLIST_POP fault, resume
+    .pushsection .tarn.slistpops, "a"
+    .quad \fault, \resume
+    .popsection
+    .endm
 /* clang-format on */
 
 #else

@@ -6,6 +6,8 @@
  * sequence), RDX the first entry, R8 the header. When it fails it has loaded the header anew.
  */
 
+#include "kernel/ke/restart.h"
+
 #define HEADER_FIRST 8
 #define ONE_PUSHED 0x10001 /* sequence + 1, depth + 1 */
 #define ONE_POPPED 0x0FFFF /* sequence + 1, depth - 1 */
@@ -42,6 +44,7 @@ ExpInterlockedPopEntrySListResume:
     jz 2f
 ExpInterlockedPopEntrySListFault:
     movq (%rdx), %rcx /* the entry may be gone: KiResumeSListPop */
+    SLIST_POP ExpInterlockedPopEntrySListFault, ExpInterlockedPopEntrySListResume
     leaq ONE_POPPED(%rax), %rbx
     lock cmpxchg16b (%r8)
     jne 1b

@@ -19,7 +19,11 @@
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/section.h"
 
-extern CHAR ExpInterlockedPopEntrySListFault[], ExpInterlockedPopEntrySListResume[];
+/* Pops that all keep the header in R8 and have read it into RAX and RDX: slist.S and others. */
+typedef struct _KI_SLIST_POP {
+    ULONG64 Fault, Resume;
+} KI_SLIST_POP;
+extern const KI_SLIST_POP KiSListPopTable[], KiSListPopTableEnd[];
 
 VOID NTAPI InitializeSListHead(PSLIST_HEADER SListHead)
 {
@@ -43,13 +47,17 @@ EXPORT(ExpInterlockedFlushSList);
 
 BOOLEAN KiResumeSListPop(PKTRAP_FRAME Frame)
 {
-    if (Frame->Rip != (ULONG64)ExpInterlockedPopEntrySListFault) {
+    const KI_SLIST_POP *Pop = KiSListPopTable;
+    while (Pop < KiSListPopTableEnd && Pop->Fault != Frame->Rip) {
+        Pop++;
+    }
+    if (Pop == KiSListPopTableEnd) {
         return FALSE;
     }
     const volatile SLIST_HEADER *Header = (PSLIST_HEADER)Frame->R8;
     if (Header->Alignment == Frame->Rax && Header->Region == Frame->Rdx) {
         return FALSE;
     }
-    Frame->Rip = (ULONG64)ExpInterlockedPopEntrySListResume;
+    Frame->Rip = Pop->Resume;
     return TRUE;
 }

@@ -395,12 +395,10 @@ TEST(LookCommand, "lookaside/command-shows-the-lists", "contract 6: !lookaside")
 
 static ULONG64 Pairs(VOID)
 {
-    PVOID(NTAPI *volatile Allocate)(PLOOKASIDE_LIST_EX) = ExAllocateFromLookasideListEx;
-    VOID(NTAPI *volatile Free)(PLOOKASIDE_LIST_EX, PVOID) = ExFreeToLookasideListEx;
     ULONG64 Flags = KiDisableInterrupts();
     ULONG64 Start = HalpReadTsc();
     for (ULONG i = 0; i < ROUNDS; i++) {
-        Free(&ExList, Allocate(&ExList));
+        ExFreeToLookasideListEx(&ExList, ExAllocateFromLookasideListEx(&ExList));
     }
     ULONG64 Ticks = HalpReadTsc() - Start;
     KiRestoreInterrupts(Flags);
