@@ -55,6 +55,11 @@ static ULONG64 FirstState(ULONG Number)
     return Mix(State + (Storm.Runs << 32) + Number);
 }
 
+ULONG64 StormState(ULONG Number)
+{
+    return FirstState(STORM_MAX_THREADS + Number);
+}
+
 static ULONG64 ReadWord(const CHAR *Name, ULONG64 Default, ULONG64 Most)
 {
     const CHAR *Text = KiGetBootOption(Name);

@@ -54,6 +54,8 @@ BOOLEAN StormGoesOn(VOID);
 VOID StormFail(const CHAR *What, const CHAR *File, ULONG Line);
 #define STORM_CHECK(c) ((c) ? (VOID)0 : StormFail(#c, __FILE__, __LINE__))
 
+/* A state for a generator that is no thread's; each Number has its own. */
+ULONG64 StormState(ULONG Number);
 /* A number below Below, which is not 0. */
 ULONG StormRandom(PSTORM_THREAD Me, ULONG Below);
 /*
