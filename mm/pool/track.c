@@ -16,8 +16,9 @@
 #include "mm/pool/track.h"
 #include "kernel/rtl/rtl.h"
 
-#define BUCKETS     1024 /* a power of two */
-#define LEAKS_SHOWN 16
+#define BUCKETS      1024 /* a power of two */
+#define RECORD_PAGES 2
+#define LEAKS_SHOWN  16
 
 /* First parameters of bug check 0xC4. */
 #define LEAKED_NAMELESS         0x60 /* (paged bytes, nonpaged bytes, blocks) */
@@ -60,15 +61,18 @@ static VOID ExpTakeUse(PPOOL_OWNER_USE Use, SIZE_T Bytes)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-/* A page of records; they join the free ones. FALSE without a page. */
+/*
+ * Records join the free ones; FALSE without pages. Two at a time: a page alone is taken for one
+ * that small blocks share, by whoever walks over the pool.
+ */
 static BOOLEAN ExpAddRecords(VOID)
 {
-    PPOOL_TRACK Records = ExpAllocatePages(PoolKindNonPagedNx, 1, POOL_ANY_NODE);
+    PPOOL_TRACK Records = ExpAllocatePages(PoolKindNonPagedNx, RECORD_PAGES, POOL_ANY_NODE);
     if (Records == NULL) {
         return FALSE;
     }
     ULONG64 State = ExpAcquireSpin(&ExpTracks.Lock);
-    for (ULONG i = 0; i < PAGE_SIZE / sizeof(POOL_TRACK); i++) {
+    for (ULONG i = 0; i < RECORD_PAGES * PAGE_SIZE / sizeof(POOL_TRACK); i++) {
         Records[i] = (POOL_TRACK){.Next = ExpTracks.Free};
         ExpTracks.Free = &Records[i];
     }
