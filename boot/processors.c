@@ -73,30 +73,34 @@ typedef struct _BL_PROCESSOR_MEMORY {
     KI_PROCESSOR_STACKS Stacks;
 } BL_PROCESSOR_MEMORY;
 
-static INIT BOOLEAN BlAllocateProcessor(BL_PROCESSOR_MEMORY *Memory)
+/* Near to the processor, which is of Node. */
+static INIT BOOLEAN BlAllocateProcessor(BL_PROCESSOR_MEMORY *Memory, ULONG Node)
 {
     KI_PROCESSOR_STACKS *Stacks = &Memory->Stacks;
-    Memory->Record = ExAllocatePoolWithTag(NonPagedPoolNx, ROUND_TO_PAGES(sizeof(KI_PROCESSOR)),
-                                           'cprP'); /* whole pages, so aligned */
-    Stacks->Dpc = MiAllocateKernelStack();
-    Stacks->DoubleFault = MiAllocateKernelStack();
-    Stacks->Nmi = MiAllocateKernelStack();
-    Stacks->MachineCheck = MiAllocateKernelStack();
-    Stacks->Idle = MiAllocateKernelStack();
+    ULONG Near = Node | MM_ANY_NODE_OK;
+    POOL_EXTENDED_PARAMETER Parameter = {{PoolExtendedParameterNumaNode, 0, 0},
+                                         {.PreferredNode = Near}};
+    Memory->Record = ExAllocatePool3(POOL_FLAG_NON_PAGED, ROUND_TO_PAGES(sizeof(KI_PROCESSOR)),
+                                     'cprP', &Parameter, 1); /* whole pages, so aligned */
+    Stacks->Dpc = MiAllocateKernelStackOf(Near);
+    Stacks->DoubleFault = MiAllocateKernelStackOf(Near);
+    Stacks->Nmi = MiAllocateKernelStackOf(Near);
+    Stacks->MachineCheck = MiAllocateKernelStackOf(Near);
+    Stacks->Idle = MiAllocateKernelStackOf(Near);
     Stacks->IdleLimit = (PCHAR)Stacks->Idle - KERNEL_STACK_PAGES * PAGE_SIZE;
     return Memory->Record != NULL && Stacks->Dpc != NULL && Stacks->DoubleFault != NULL &&
            Stacks->Nmi != NULL && Stacks->MachineCheck != NULL && Stacks->Idle != NULL;
 }
 
 /* FALSE when there is no memory for more processors. */
-static INIT BOOLEAN BlStartProcessor(ULONG ApicId, const BL_START *Start,
+static INIT BOOLEAN BlStartProcessor(ULONG ApicId, ULONG Node, const BL_START *Start,
                                      BL_PROCESSOR_MEMORY *Memory)
 {
     if (ApicId > MAX_APIC_ID) {
         DbgPrint("processor with APIC id %lu: no local APIC can address it; left out\n", ApicId);
         return TRUE;
     }
-    if (Memory->Record == NULL && !BlAllocateProcessor(Memory)) {
+    if (Memory->Record == NULL && !BlAllocateProcessor(Memory, Node)) {
         DbgPrint("no memory for processor %lu; %lu must do\n", ApicId, KeNumberProcessors);
         return FALSE;
     }
@@ -134,8 +138,9 @@ INIT VOID BlStartProcessors(VOID)
         DbgPrint("no memory below 1 MB for the other processors; one must do\n");
     }
     for (ULONG i = 0; Ready && i < HalpMachine.ProcessorCount && KeNumberProcessors < Limit; i++) {
-        ULONG ApicId = HalpMachine.Processors[i].ApicId;
-        Ready = ApicId == HalpLocalApicId() || BlStartProcessor(ApicId, &Start, &Memory);
+        const HAL_PROCESSOR *Processor = &HalpMachine.Processors[i];
+        Ready = Processor->ApicId == HalpLocalApicId() ||
+                BlStartProcessor(Processor->ApicId, Processor->Node, &Start, &Memory);
     }
     BlFinishStart(&Start);
 }

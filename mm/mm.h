@@ -616,6 +616,8 @@ static inline BOOLEAN MiIsSpecialExecutable(ULONG_PTR Va)
  * RSP starts; NULL when memory runs out. <= DISPATCH_LEVEL.
  */
 PVOID MiAllocateKernelStack(VOID);
+/* The same with pages of a chosen node, as MiBackPages. */
+PVOID MiAllocateKernelStackOf(ULONG Node);
 /* Bug check 0xDA, 3 (0, 0, base) when no stack has this base. <= DISPATCH_LEVEL. */
 VOID MiFreeKernelStack(PVOID StackBase);
 

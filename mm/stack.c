@@ -9,7 +9,7 @@
 
 #define STACK_REGION_PAGES (KERNEL_STACK_PAGES + 1) /* with the guard page, which is the lowest */
 
-PVOID MiAllocateKernelStack(VOID)
+PVOID MiAllocateKernelStackOf(ULONG Node)
 {
     if (!MiChargeCommit(KERNEL_STACK_PAGES)) {
         return NULL;
@@ -19,12 +19,17 @@ PVOID MiAllocateKernelStack(VOID)
         MiReturnCommit(KERNEL_STACK_PAGES);
         return NULL;
     }
-    if (!MiBackPages(Guard + PAGE_SIZE, KERNEL_STACK_PAGES, MM_READWRITE, MI_ANY_NODE)) {
+    if (!MiBackPages(Guard + PAGE_SIZE, KERNEL_STACK_PAGES, MM_READWRITE, Node)) {
         MiReleaseRegion(&MiRegions[MiRegionKernelStacks], Guard, STACK_REGION_PAGES);
         MiReturnCommit(KERNEL_STACK_PAGES);
         return NULL;
     }
     return Guard + STACK_REGION_PAGES * PAGE_SIZE;
+}
+
+PVOID MiAllocateKernelStack(VOID)
+{
+    return MiAllocateKernelStackOf(MI_ANY_NODE);
 }
 
 VOID MiFreeKernelStack(PVOID StackBase)

@@ -29,8 +29,8 @@ static POOL_KIND ExpKindOfFlags(POOL_FLAGS Flags)
 /* ---- extended parameters --------------------------------------------------------------------- */
 
 /*
- * A node that is not there, or has no memory, is met by others if they will do; a request for such
- * a one is as one without a node then.
+ * A node without memory is met by those nearest to it, if others will do; one that is not there
+ * then means nothing.
  */
 static BOOLEAN ExpMeetsNode(PPOOL_REQUEST Request, POOL_NODE_REQUIREMENT Node)
 {
@@ -38,8 +38,8 @@ static BOOLEAN ExpMeetsNode(PPOOL_REQUEST Request, POOL_NODE_REQUIREMENT Node)
     if (Request->Kind != PoolKindNonPagedNx) {
         return FALSE;
     }
-    if (Number > ExpHighestNode() || !ExpHasMemory(Number)) {
-        return (Node & MM_ANY_NODE_OK) != 0;
+    if (Number > ExpHighestNode() || (Number == Node && !ExpHasMemory(Number))) {
+        return Number != Node;
     }
     Request->HasNode = TRUE;
     Request->Node = Node;

@@ -244,6 +244,18 @@ TEST(NodesChosen, "mm/nodes/pool-pages-of-a-chosen-node", "NODE-2")
     }
 }
 
+/* Processor 0's record is part of the kernel's image. */
+TEST(NodesProcessors, "mm/nodes/a-processor-s-own-memory-is-near", "NODE-2")
+{
+    for (ULONG i = 1; i < KeNumberProcessors; i++) {
+        PKPCR Pcr = KiFindPcr(i);
+        ULONG Node = NearestWithPages(Pcr->Prcb.Node);
+        CHECK_EQ(NodeOfPage(MiReadPte(MiGetPteAddress(Pcr)).Hard.PageFrameNumber), Node);
+        PVOID Stack = (PVOID)(((KTSS *)Pcr->TssBase)->Ist[0] - 1);
+        CHECK_EQ(NodeOfPage(MiReadPte(MiGetPteAddress(Stack)).Hard.PageFrameNumber), Node);
+    }
+}
+
 /* ---- where to -------------------------------------------------------------------------------- */
 
 static PFN_NUMBER Given;
