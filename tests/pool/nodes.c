@@ -85,7 +85,7 @@ TEST(PoolNodesNearest, "pool/nodes/else-the-nearest-that-has-some", APP_47)
     }
 }
 
-/* ---- blocks that share a page ---------------------------------------------------------------- */
+/* ---- blocks, and who frees them -------------------------------------------------------------- */
 
 #define BLOCKS 160
 
@@ -124,7 +124,8 @@ static VOID NTAPI TakeBlocks(PVOID Context)
             return;
         }
         Wrong += NodeOfAddress(Blocks[i]) != Node;
-        Wrong += ExpHeaderOf(Blocks[i])->PoolIndex != ExpIndexOf(PoolKindNonPagedNx, Node);
+        Wrong += BYTE_OFFSET(Blocks[i]) != 0 &&
+                 ExpHeaderOf(Blocks[i])->PoolIndex != ExpIndexOf(PoolKindNonPagedNx, Node);
     }
     CHECK_EQ(Wrong, 0);
 }
@@ -143,7 +144,7 @@ static VOID NTAPI GiveBlocks(PVOID Context)
  */
 static VOID TakeHereGiveThere(ULONG Here, ULONG There)
 {
-    static const SIZE_T Sizes[] = {48, 1000, 3000};
+    static const SIZE_T Sizes[] = {48, 1000, 3000, PAGE_SIZE, 4 * PAGE_SIZE};
     for (ULONG i = 0; i < ARRAYSIZE(Sizes); i++) {
         BlockBytes = Sizes[i];
         TestJoinThread(TestStartOn(Here, TakeBlocks, NULL));
@@ -236,11 +237,13 @@ static VOID CheckChosen(ULONG Node, SIZE_T Bytes)
     PVOID Only = AllocateOf(Node, 0, Bytes), Wish = AllocateOf(Node, 1, Bytes);
     PVOID Near = AllocateOf(Node | MM_ANY_NODE_OK, 0, Bytes);
     CHECK_EQ(Only != NULL, Has);
-    CHECK(Wish != NULL && Near != NULL);
-    if (Has && Only != NULL && Wish != NULL && Near != NULL) {
+    if (!CHECK(Wish != NULL && Near != NULL)) {
+        return;
+    }
+    CHECK_EQ(NodeOfAddress(Near), NearestWithMemory(Node));
+    if (Has && Only != NULL && Wish != NULL) {
         CHECK_EQ(NodeOfAddress(Only), Node);
         CHECK_EQ(NodeOfAddress(Wish), Node);
-        CHECK_EQ(NodeOfAddress(Near), Node);
     }
     PoolFreeIfAny(Only);
     PoolFreeIfAny(Wish);
