@@ -61,11 +61,11 @@ TEST(TrackingCounts, "pool/tracking/an-owners-blocks-are-counted", "TRACK-1, TRA
     PVOID C = TakeOwned(NonPagedPool, 7), D = TakeOther(PagedPool, 1000);
     CheckUse(&Owner.Use[0], 2, 57, 57);
     CheckUse(&Owner.Use[1], 1, 100, 100);
-    ExFreePool(B);
-    ExFreePool(D);
+    PoolFreeIfAny(B);
+    PoolFreeIfAny(D);
     CheckUse(&Owner.Use[0], 1, 7, 57);
-    ExFreePool(A);
-    ExFreePool(C);
+    PoolFreeIfAny(A);
+    PoolFreeIfAny(C);
     CheckUse(&Owner.Use[0], 0, 0, 57);
     CheckUse(&Owner.Use[1], 0, 0, 100);
     CHECK_EQ(Owner.Use[0].PeakAllocations, 2);
@@ -82,13 +82,14 @@ TEST(TrackingRecord, "pool/tracking/a-record-says-what-the-block-is",
     ExpAddOwner(&Owner);
     PVOID Block = TakeOwned(PagedPool, 123);
     CHECK_EQ(CountTracks(&Owner, Block, &Track), 1);
-    REQUIRE(Track != NULL);
-    CHECK_EQ(Track->Bytes, 123);
-    CHECK_EQ(Track->Tag, TEST_TAG);
-    CHECK_EQ(Track->Thread, KeGetCurrentThread());
-    CHECK(Track->Paged);
-    CHECK((ULONG_PTR)Track->Caller > Owner.Start && (ULONG_PTR)Track->Caller < Owner.End);
-    ExFreePool(Block);
+    if (CHECK(Track != NULL)) {
+        CHECK_EQ(Track->Bytes, 123);
+        CHECK_EQ(Track->Tag, TEST_TAG);
+        CHECK_EQ(Track->Thread, KeGetCurrentThread());
+        CHECK(Track->Paged);
+        CHECK((ULONG_PTR)Track->Caller > Owner.Start && (ULONG_PTR)Track->Caller < Owner.End);
+    }
+    PoolFreeIfAny(Block);
     CHECK_EQ(CountTracks(&Owner, Block, &Track), 0);
     CHECK_EQ(Track, NULL);
     ExpRemoveOwner(&Owner);
@@ -110,9 +111,9 @@ TEST(TrackingTwo, "pool/tracking/owners-are-told-apart", "TRACK-2")
     CheckUse(&All.Use[1], 1, 40, 40);
     CHECK_EQ(ExpNextOwner(NULL), &Other);
     CHECK_EQ(ExpNextOwner(&Other), &Owner);
-    ExFreePool(A);
-    ExFreePool(B);
-    ExFreePool(C);
+    PoolFreeIfAny(A);
+    PoolFreeIfAny(B);
+    PoolFreeIfAny(C);
     ExpRemoveOwner(&Owner);
     ExpRemoveOwner(&Other);
     ExpRemoveOwner(&All);
@@ -128,8 +129,8 @@ TEST(TrackingLarge, "pool/tracking/whole-pages-are-not-tracked", "TRACK-3")
     PVOID Page = TakeOwned(PagedPool, PAGE_SIZE), Almost = TakeOwned(PagedPool, PAGE_SIZE - 1);
     CHECK_EQ(ExpVerifierCounts.NotTracked - Before, 1);
     CheckUse(&Owner.Use[1], 1, PAGE_SIZE - 1, PAGE_SIZE - 1);
-    ExFreePool(Page);
-    ExFreePool(Almost);
+    PoolFreeIfAny(Page);
+    PoolFreeIfAny(Almost);
     ExpRemoveOwner(&Owner);
     SpecialOff();
 }
@@ -148,7 +149,7 @@ TEST(TrackingMany, "pool/tracking/more-blocks-than-a-page-has-records", "TRACK-1
     CHECK(Track != NULL);
     CheckUse(&Owner.Use[0], ARRAYSIZE(Blocks), 16 * ARRAYSIZE(Blocks), 16 * ARRAYSIZE(Blocks));
     for (ULONG i = 0; i < ARRAYSIZE(Blocks); i++) {
-        ExFreePool(Blocks[(i * 7) % ARRAYSIZE(Blocks)]);
+        PoolFreeIfAny(Blocks[(i * 7) % ARRAYSIZE(Blocks)]);
     }
     CHECK_EQ(CountTracks(&Owner, NULL, &Track), 0);
     ExpRemoveOwner(&Owner);
@@ -160,12 +161,12 @@ TEST(TrackingClean, "pool/tracking/an-owner-that-leaves-nothing-goes", "contract
     SpecialOn("pool-tracking");
     POOL_OWNER Owner = OwnerOf(TakeOwned, "test.sys");
     ExpAddOwner(&Owner);
-    ExFreePool(TakeOwned(PagedPool, 100));
+    PoolFreeIfAny(TakeOwned(PagedPool, 100));
     ExpBeginUnload(&Owner);
     ExpRemoveOwner(&Owner);
     PVOID Block = TakeOwned(PagedPool, 100); /* nobody's now */
     CheckUse(&Owner.Use[1], 0, 0, 100);
-    ExFreePool(Block);
+    PoolFreeIfAny(Block);
     SpecialOff();
 }
 

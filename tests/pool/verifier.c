@@ -8,6 +8,13 @@
 
 /* ---- what passes ----------------------------------------------------------------------------- */
 
+static VOID FreeUnder(PVOID Block, ULONG Tag)
+{
+    if (Block != NULL) {
+        ExFreePoolWithTag(Block, Tag);
+    }
+}
+
 static BOOLEAN CheckLegal(const POOL_CASE *Case)
 {
     static const ULONG Tags[] = {'tseT', '   a', 'Z\x01\x01\x01', '0   ', '---9', '    ' | 'A'};
@@ -19,9 +26,9 @@ static BOOLEAN CheckLegal(const POOL_CASE *Case)
         PVOID Big = ExAllocatePool2(Case->Flag, 2 * PAGE_SIZE, Tags[i] | PROTECTED_POOL);
         PVOID Any = ExAllocatePool(Case->Type, 100);
         Holds = CHECK(Small != NULL && Big != NULL && Any != NULL);
-        ExFreePoolWithTag(Small, Tags[i]);
-        ExFreePoolWithTag(Big, Tags[i] | PROTECTED_POOL);
-        ExFreePoolWithTag(Any, 0);
+        FreeUnder(Small, Tags[i]);
+        FreeUnder(Big, Tags[i] | PROTECTED_POOL);
+        FreeUnder(Any, 0);
     }
     KeLowerIrql(Old);
     return Holds;
@@ -49,11 +56,11 @@ TEST(VerifierTimers, "pool/verifier/timers-that-rest-or-lie-beside-do-not-matter
     KeCancelTimer(Rests);
     KeInitializeTimer(Runs);
     KeSetTimer(Runs, Late, NULL);
-    ExFreePool(Blocks[1]);
+    PoolFreeIfAny(Blocks[1]);
     CHECK(KeCancelTimer(Runs));
-    ExFreePool(Blocks[2]);
-    ExFreePool(Blocks[0]);
-    ExFreePool(Blocks[3]);
+    PoolFreeIfAny(Blocks[2]);
+    PoolFreeIfAny(Blocks[0]);
+    PoolFreeIfAny(Blocks[3]);
     PoolFreePlugs();
     SpecialOff();
 }
@@ -79,6 +86,7 @@ TEST(VerifierResource, "pool/verifier/a-deleted-resource-does-not-matter", "")
 {
     SpecialOn("pool");
     PERESOURCE Resource = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(ERESOURCE), TEST_TAG);
+    REQUIRE(Resource != NULL);
     ExInitializeResourceLite(Resource);
     CHECK_EQ(KiFindResource(Resource, 1), Resource);
     CHECK_EQ(KiFindResource((PUCHAR)Resource + 1, PAGE_SIZE), NULL);
@@ -105,9 +113,9 @@ TEST(VerifierCounts, "pool/verifier/requests-are-counted", "contract 5.5")
     CHECK_EQ(After.WithoutTag - Before.WithoutTag, 1);
     CHECK_EQ(After.SucceededSpecial - Before.SucceededSpecial, 1);
     CHECK_EQ(After.SpecialFailed - Before.SpecialFailed, 0);
-    ExFreePool(Tagged);
-    ExFreePool(Untagged);
-    ExFreePool(Flagged);
+    PoolFreeIfAny(Tagged);
+    PoolFreeIfAny(Untagged);
+    PoolFreeIfAny(Flagged);
     SpecialOff();
 }
 
@@ -116,8 +124,8 @@ TEST(VerifierOff, "pool/verifier/nothing-is-counted-while-nothing-is-verified", 
     POOL_VERIFIER Nothing = {.Level = 0}, Then = ExpVerifier;
     ExpSetVerifier(&Nothing);
     POOL_VERIFIER_COUNTS Before = ExpVerifierCounts;
-    ExFreePoolWithTag(ExAllocatePoolWithTag(NonPagedPoolNx, 64, TEST_TAG), 'rhtO');
-    ExFreePool(ExAllocatePoolWithTag(NonPagedPoolNx, 0, '----'));
+    FreeUnder(ExAllocatePoolWithTag(NonPagedPoolNx, 64, TEST_TAG), 'rhtO');
+    PoolFreeIfAny(ExAllocatePoolWithTag(NonPagedPoolNx, 0, '----'));
     CHECK_EQ(ExpVerifierCounts.Attempted, Before.Attempted);
     CHECK_EQ(ExpVerifierCounts.Succeeded, Before.Succeeded);
     ExpSetVerifier(&Then);
@@ -142,18 +150,19 @@ static ULONG64 CallsFrom(const CHAR *Routine)
 
 static __attribute__((noipa)) VOID CallDeprecated(VOID)
 {
-    ExFreePool(ExAllocatePool(PagedPool, 64));
-    ExFreePool(ExAllocatePoolWithTag(PagedPool, 64, TEST_TAG));
-    ExFreePool(ExAllocatePoolWithTagPriority(PagedPool, 64, TEST_TAG, LowPoolPriority));
-    ExFreePool(ExAllocatePoolWithQuota(PagedPool, 64));
-    ExFreePool(ExAllocatePoolWithQuotaTag(PagedPool, 64, TEST_TAG));
+    const POOL_TYPE Quiet = (POOL_TYPE)(PagedPool | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE);
+    PoolFreeIfAny(ExAllocatePool(PagedPool, 64));
+    PoolFreeIfAny(ExAllocatePoolWithTag(PagedPool, 64, TEST_TAG));
+    PoolFreeIfAny(ExAllocatePoolWithTagPriority(PagedPool, 64, TEST_TAG, LowPoolPriority));
+    PoolFreeIfAny(ExAllocatePoolWithQuota(Quiet, 64));
+    PoolFreeIfAny(ExAllocatePoolWithQuotaTag(Quiet, 64, TEST_TAG));
 }
 
 static __attribute__((noipa)) VOID CallCurrent(VOID)
 {
-    ExFreePool(ExAllocatePool2(POOL_FLAG_PAGED, 64, TEST_TAG));
-    ExFreePool(ExAllocatePool3(POOL_FLAG_PAGED, 64, TEST_TAG, NULL, 0));
-    ExFreePool(ExAllocatePoolZero(PagedPool, 64, TEST_TAG));
+    PoolFreeIfAny(ExAllocatePool2(POOL_FLAG_PAGED, 64, TEST_TAG));
+    PoolFreeIfAny(ExAllocatePool3(POOL_FLAG_PAGED, 64, TEST_TAG, NULL, 0));
+    PoolFreeIfAny(ExAllocatePoolZero(PagedPool, 64, TEST_TAG));
 }
 
 TEST(VerifierDeprecated, "pool/verifier/callers-of-deprecated-routines-are-listed",
