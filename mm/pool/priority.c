@@ -34,6 +34,9 @@ UCHAR ExpScarce;
 VOID ExpSetShare(POOL_LEVEL Level, SIZE_T Share)
 {
     ExpShares[Level] = Share;
+    for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {
+        ExpReviewSupply((POOL_KIND)Kind);
+    }
 }
 
 SIZE_T ExpQueryShare(POOL_LEVEL Level)
