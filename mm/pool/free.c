@@ -52,9 +52,15 @@ static inline POOL_KIND ExpCheckPointer(PVOID P)
  * A page that the pool does not hold is found before its header would be read; in free mode only if
  * that would fault.
  */
-static inline VOID ExpCheckPage(PVOID P)
+static inline VOID ExpCheckPage(POOL_KIND Kind, PVOID P)
 {
-    if ((KiCheckedMode || !ExpIsReadable(PAGE_ALIGN(P))) && ExpQueryPages(PAGE_ALIGN(P)) == 0) {
+    PPOOL_HEADER Header = ExpHeaderOf(P);
+    if (ExpIsReadable(PAGE_ALIGN(P)) &&
+        (!KiCheckedMode || ExpReadSeal(ExpPoolOfBlock(Kind, Header), P, Header->Seal) !=
+                               POOL_SEAL_BROKEN)) { /* which says that the page is the pool's */
+        return;
+    }
+    if (ExpQueryPages(PAGE_ALIGN(P)) == 0) {
         ExpReportBadPointer(P);
     }
 }
@@ -104,7 +110,7 @@ static VOID ExpGiveAway(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Slot)
 
 static VOID ExpFreeSmall(POOL_KIND Kind, PVOID P, ULONG Tag)
 {
-    ExpCheckPage(P);
+    ExpCheckPage(Kind, P);
     PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, ExpHeaderOf(P));
     ULONG Slot = ExpUnseal(Pool, P, Tag);
     ExpGiveAway(Pool, ExpHeaderOf(P), Slot);
@@ -180,7 +186,7 @@ SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged)
             ExpFindBigBlock(PoolBlock, &Block) ? Block.Pages : ExpQueryUntracked(PoolBlock);
         return Pages << PAGE_SHIFT;
     }
-    ExpCheckPage(PoolBlock);
+    ExpCheckPage(Kind, PoolBlock);
     PPOOL_HEADER Header = ExpHeaderOf(PoolBlock);
     PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, Header);
     ULONG64 State = ExpLockPool(Pool);

@@ -299,6 +299,20 @@ class BenchTest(LauncherTest):
         for words in ('bench=irql/* mode=free', '-icount shift=0,sleep=off', '-smp 1 '):
             self.assertIn(words, self.read('words'))
 
+    def test_time_passes_on_another_machine(self):
+        kernel(self.path('tarn.elf'), benches=['irql/pair', 'ticks/w1'])
+        self.qemu(f'echo "$*" >> "{self.path("words")}"',
+                  *('case "$*" in *icount*) cat <<E', '# bench\tirql/pair\t1\tx\t', 'E',
+                    ';; *) cat <<E', '# bench\tticks/w1\t2\tx\t', 'E', ';; esac'), 'exit 33')
+        done = self.tarn('bench')
+        self.assertEqual(0, done.returncode, done.stderr)
+        counted, timed = self.read('words').splitlines()
+        self.assertIn('bench=irql/* mode=free', counted)
+        self.assertIn('bench=ticks/* mode=free', timed)
+        self.assertNotIn('icount', timed)
+        self.assertIn('-smp 2 ', timed)
+        self.assertEqual('ticks/w1\t2\tx\t\n', self.read('bench-ticks.tsv'))
+
     def test_failures(self):
         for log, status, expected, text in (
                 ('# Tarn\n', 33, 1, 'irql/pair gave no row'), (self.ROWS, 0, 1, 'CRASH'),

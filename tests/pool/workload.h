@@ -21,3 +21,25 @@ typedef struct _WORKLOAD {
 
 /* The schedule of a processor; NULL without memory for it. Freed with ExFreePool. */
 PWORKLOAD WorkloadDraw(ULONG Processor);
+
+/* ---- running one (workload_bench.c) ---------------------------------------------------------- */
+
+typedef PVOID NTAPI ALLOCATE_ROUTINE(POOL_TYPE, SIZE_T, ULONG);
+typedef VOID NTAPI FREE_ROUTINE(PVOID, ULONG);
+
+/* What is measured; the pointers are read for each call, as a driver's imports are. */
+typedef struct _PEER {
+    ALLOCATE_ROUTINE *volatile Allocate;
+    FREE_ROUTINE *volatile Free;
+} PEER, *PPEER;
+
+extern PEER WorkloadPool, WorkloadNull; /* the pools; routines that do nothing */
+
+/* One timed run of a workload; returns its ticks. */
+typedef ULONG64 WORKLOAD_RUN(PPEER Peer, SIZE_T Bytes);
+WORKLOAD_RUN WorkloadHotPair; /* W1 */
+WORKLOAD_RUN WorkloadChurn;   /* W3, between the following two */
+BOOLEAN WorkloadBeginChurn(VOID);
+VOID WorkloadEndChurn(VOID);
+/* The least ticks of seven runs. */
+ULONG64 WorkloadBest(WORKLOAD_RUN *Run, PPEER Peer, SIZE_T Bytes);

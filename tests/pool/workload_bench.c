@@ -4,7 +4,8 @@
  * Figures are guest instructions a pair of an allocation and a free, loop included: the smallest of
  * seven runs, and under "/median" the middle one. Each timed loop runs with interrupts masked. The
  * rows under pool/null/ are the same loops over routines that do nothing. Goals are those that the
- * comparison with other allocators led to. W5, for several processors, waits for them.
+ * comparison with other allocators led to. Wall time and W5, for several processors, are in
+ * ticks_bench.c.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -12,15 +13,6 @@
 #include "tests/pool/workload.h"
 
 #define REPEATS 7
-
-typedef PVOID NTAPI ALLOCATE_ROUTINE(POOL_TYPE, SIZE_T, ULONG);
-typedef VOID NTAPI FREE_ROUTINE(PVOID, ULONG);
-
-/* What is measured; the pointers are read for each call, as a driver's imports are. */
-typedef struct _PEER {
-    ALLOCATE_ROUTINE *volatile Allocate;
-    FREE_ROUTINE *volatile Free;
-} PEER, *PPEER;
 
 static UCHAR NullBlock[PAGE_SIZE];
 
@@ -38,8 +30,8 @@ static __attribute__((noipa)) VOID NTAPI NullFree(PVOID Block, ULONG Tag)
     UNREFERENCED_PARAMETER(Tag);
 }
 
-static PEER Pool = {ExAllocatePoolWithTag, ExFreePoolWithTag};
-static PEER Null = {NullAllocate, NullFree};
+PEER WorkloadPool = {ExAllocatePoolWithTag, ExFreePoolWithTag};
+PEER WorkloadNull = {NullAllocate, NullFree};
 
 static inline PVOID Take(PPEER Peer, SIZE_T Bytes)
 {
@@ -52,9 +44,6 @@ static inline VOID Give(PPEER Peer, PVOID Block)
 }
 
 /* ---- measuring ------------------------------------------------------------------------------- */
-
-/* One timed run of a workload; returns its ticks. */
-typedef ULONG64 WORKLOAD_RUN(PPEER Peer, SIZE_T Bytes);
 
 static ULONG64 Begin(PULONG64 Flags)
 {
@@ -69,10 +58,9 @@ static ULONG64 End(ULONG64 Start, ULONG64 Flags)
     return Ticks;
 }
 
-/* Seven runs in a row; the rows of the smallest and the middle one. */
-static VOID Report(WORKLOAD_RUN *Run, PPEER Peer, SIZE_T Bytes, ULONG64 Pairs)
+/* Seven runs in a row, the smallest first. */
+static VOID RunAll(WORKLOAD_RUN *Run, PPEER Peer, SIZE_T Bytes, ULONG64 Ticks[REPEATS])
 {
-    ULONG64 Ticks[REPEATS] = {0};
     for (ULONG i = 0; i < REPEATS; i++) {
         ULONG64 New = Run(Peer, Bytes);
         ULONG j = i;
@@ -81,6 +69,20 @@ static VOID Report(WORKLOAD_RUN *Run, PPEER Peer, SIZE_T Bytes, ULONG64 Pairs)
         }
         Ticks[j] = New;
     }
+}
+
+ULONG64 WorkloadBest(WORKLOAD_RUN *Run, PPEER Peer, SIZE_T Bytes)
+{
+    ULONG64 Ticks[REPEATS] = {0};
+    RunAll(Run, Peer, Bytes, Ticks);
+    return Ticks[0];
+}
+
+/* The rows of the smallest and the middle one. */
+static VOID Report(WORKLOAD_RUN *Run, PPEER Peer, SIZE_T Bytes, ULONG64 Pairs)
+{
+    ULONG64 Ticks[REPEATS] = {0};
+    RunAll(Run, Peer, Bytes, Ticks);
     TestBenchReport(Ticks[0], Pairs);
     TestBenchReportAs("median", Ticks[REPEATS / 2], Pairs);
 }
@@ -90,7 +92,7 @@ static VOID Report(WORKLOAD_RUN *Run, PPEER Peer, SIZE_T Bytes, ULONG64 Pairs)
 #define W1_WARM_UP 1000
 #define W1_PAIRS   100000
 
-static ULONG64 HotPair(PPEER Peer, SIZE_T Bytes)
+ULONG64 WorkloadHotPair(PPEER Peer, SIZE_T Bytes)
 {
     ULONG64 Flags, Start;
     UNREFERENCED_PARAMETER(Bytes);
@@ -119,42 +121,42 @@ static __attribute__((noipa)) ULONG64 HotPairOfSize(PPEER Peer, SIZE_T Bytes)
 
 BENCH(NullW1, "pool/null/w1", "instructions", "")
 {
-    Report(HotPair, &Null, 0, W1_PAIRS);
+    Report(WorkloadHotPair, &WorkloadNull, 0, W1_PAIRS);
 }
 
 BENCH(PoolW1, "pool/w1", "instructions", "60")
 {
-    Report(HotPair, &Pool, 0, W1_PAIRS);
+    Report(WorkloadHotPair, &WorkloadPool, 0, W1_PAIRS);
 }
 
 BENCH(PoolW1v16, "pool/w1v-16", "instructions", "62")
 {
-    Report(HotPairOfSize, &Pool, 16, W1_PAIRS);
+    Report(HotPairOfSize, &WorkloadPool, 16, W1_PAIRS);
 }
 
 BENCH(PoolW1v64, "pool/w1v-64", "instructions", "62")
 {
-    Report(HotPairOfSize, &Pool, 64, W1_PAIRS);
+    Report(HotPairOfSize, &WorkloadPool, 64, W1_PAIRS);
 }
 
 BENCH(PoolW1v256, "pool/w1v-256", "instructions", "62")
 {
-    Report(HotPairOfSize, &Pool, 256, W1_PAIRS);
+    Report(HotPairOfSize, &WorkloadPool, 256, W1_PAIRS);
 }
 
 BENCH(PoolW1v1024, "pool/w1v-1024", "instructions", "62")
 {
-    Report(HotPairOfSize, &Pool, 1024, W1_PAIRS);
+    Report(HotPairOfSize, &WorkloadPool, 1024, W1_PAIRS);
 }
 
 BENCH(PoolW1v2048, "pool/w1v-2048", "instructions", "62")
 {
-    Report(HotPairOfSize, &Pool, 2048, W1_PAIRS);
+    Report(HotPairOfSize, &WorkloadPool, 2048, W1_PAIRS);
 }
 
 BENCH(PoolW1v4000, "pool/w1v-4000", "instructions", "62")
 {
-    Report(HotPairOfSize, &Pool, 4000, W1_PAIRS);
+    Report(HotPairOfSize, &WorkloadPool, 4000, W1_PAIRS);
 }
 
 /* ---- the same with memory returned cleared --------------------------------------------------- */
@@ -175,12 +177,12 @@ static ULONG64 ClearedPair(PPEER Peer, SIZE_T Bytes)
 
 BENCH(PoolW1Cleared, "pool/w1-cleared", "instructions", "80")
 {
-    Report(ClearedPair, &Pool, 64, W1_PAIRS);
+    Report(ClearedPair, &WorkloadPool, 64, W1_PAIRS);
 }
 
 BENCH(PoolW1v4000Cleared, "pool/w1v-4000-cleared", "instructions", "590")
 {
-    Report(ClearedPair, &Pool, 4000, W1_PAIRS);
+    Report(ClearedPair, &WorkloadPool, 4000, W1_PAIRS);
 }
 
 /* ---- W2: a batch ----------------------------------------------------------------------------- */
@@ -220,7 +222,7 @@ static VOID ReportBatch(PPEER Peer)
 
 BENCH(NullW2, "pool/null/w2", "instructions", "")
 {
-    ReportBatch(&Null);
+    ReportBatch(&WorkloadNull);
 }
 
 BENCH(PoolW2Fifo, "pool/w2-fifo", "instructions", "66")
@@ -228,7 +230,7 @@ BENCH(PoolW2Fifo, "pool/w2-fifo", "instructions", "66")
     for (ULONG i = 0; i < WORKLOAD_BATCH; i++) {
         BatchOrder[i] = (USHORT)i;
     }
-    ReportBatch(&Pool);
+    ReportBatch(&WorkloadPool);
 }
 
 BENCH(PoolW2Lifo, "pool/w2-lifo", "instructions", "66")
@@ -236,7 +238,7 @@ BENCH(PoolW2Lifo, "pool/w2-lifo", "instructions", "66")
     for (ULONG i = 0; i < WORKLOAD_BATCH; i++) {
         BatchOrder[i] = (USHORT)(WORKLOAD_BATCH - 1 - i);
     }
-    ReportBatch(&Pool);
+    ReportBatch(&WorkloadPool);
 }
 
 BENCH(PoolW2Random, "pool/w2-rand", "instructions", "66")
@@ -244,7 +246,7 @@ BENCH(PoolW2Random, "pool/w2-rand", "instructions", "66")
     PWORKLOAD Workload = WorkloadDraw(0);
     RtlCopyMemory(BatchOrder, Workload->Order, sizeof(BatchOrder));
     ExFreePool(Workload);
-    ReportBatch(&Pool);
+    ReportBatch(&WorkloadPool);
 }
 
 /* ---- W3: churn ------------------------------------------------------------------------------- */
@@ -266,7 +268,7 @@ static VOID ChurnDrain(PPEER Peer)
     }
 }
 
-static ULONG64 Churn(PPEER Peer, SIZE_T Bytes)
+ULONG64 WorkloadChurn(PPEER Peer, SIZE_T Bytes)
 {
     ULONG64 Flags, Start;
     UNREFERENCED_PARAMETER(Bytes);
@@ -284,26 +286,38 @@ static ULONG64 Churn(PPEER Peer, SIZE_T Bytes)
     return Ticks;
 }
 
-static VOID ReportChurn(PPEER Peer)
+BOOLEAN WorkloadBeginChurn(VOID)
 {
     ChurnSchedule = WorkloadDraw(0);
-    Report(Churn, Peer, 0, WORKLOAD_STEPS);
+    return ChurnSchedule != NULL;
+}
+
+VOID WorkloadEndChurn(VOID)
+{
     ExFreePool(ChurnSchedule);
+}
+
+static VOID ReportChurn(PPEER Peer)
+{
+    if (WorkloadBeginChurn()) {
+        Report(WorkloadChurn, Peer, 0, WORKLOAD_STEPS);
+        WorkloadEndChurn();
+    }
 }
 
 BENCH(NullW3, "pool/null/w3", "instructions", "")
 {
-    ReportChurn(&Null);
+    ReportChurn(&WorkloadNull);
 }
 
 BENCH(PoolW3, "pool/w3", "instructions", "85")
 {
-    ReportChurn(&Pool);
+    ReportChurn(&WorkloadPool);
 }
 
 static PVOID TakeFilled(SIZE_T Bytes)
 {
-    PVOID Block = Take(&Pool, Bytes);
+    PVOID Block = Take(&WorkloadPool, Bytes);
     RtlFillMemory(Block, Bytes, 0xA5);
     return Block;
 }
@@ -319,12 +333,12 @@ BENCH(PoolW3Memory, "pool/w3-memory", "bytes/byte", "1.25")
     }
     for (ULONG i = 0; i < WORKLOAD_STEPS; i++) {
         PVOID *Slot = &ChurnSlots[ChurnSchedule->Steps[i].Slot];
-        Give(&Pool, *Slot);
+        Give(&WorkloadPool, *Slot);
         *Slot = TakeFilled(ChurnSchedule->Steps[i].Bytes);
     }
     SIZE_T Pages = MiRegions[MiRegionNonPagedPool].PagesInUse - Before;
     TestBenchReport(Pages << PAGE_SHIFT, WORKLOAD_LIVE);
-    ChurnDrain(&Pool);
+    ChurnDrain(&WorkloadPool);
     ExFreePool(ChurnSchedule);
 }
 
@@ -350,17 +364,17 @@ static __attribute__((noipa)) ULONG64 PagePair(PPEER Peer, SIZE_T Bytes)
 
 BENCH(PoolW4Page, "pool/w4-4096", "instructions", "100")
 {
-    Report(PagePair, &Pool, 4096, W4_PAIRS);
+    Report(PagePair, &WorkloadPool, 4096, W4_PAIRS);
 }
 
 BENCH(PoolW4TwoPages, "pool/w4-8192", "instructions", "100")
 {
-    Report(PagePair, &Pool, 8192, W4_PAIRS);
+    Report(PagePair, &WorkloadPool, 8192, W4_PAIRS);
 }
 
 BENCH(PoolW4Pages, "pool/w4-65536", "instructions", "100")
 {
-    Report(PagePair, &Pool, 65536, W4_PAIRS);
+    Report(PagePair, &WorkloadPool, 65536, W4_PAIRS);
 }
 
 static VOID PageRounds(PPEER Peer, ULONG Rounds)
@@ -387,10 +401,10 @@ static ULONG64 PageBatch(PPEER Peer, SIZE_T Bytes)
 
 BENCH(NullW4b, "pool/null/w4b", "instructions", "")
 {
-    Report(PageBatch, &Null, 0, (ULONG64)W4B_ROUNDS * W4B_BLOCKS);
+    Report(PageBatch, &WorkloadNull, 0, (ULONG64)W4B_ROUNDS * W4B_BLOCKS);
 }
 
 BENCH(PoolW4b, "pool/w4b-4096", "instructions", "110")
 {
-    Report(PageBatch, &Pool, 0, (ULONG64)W4B_ROUNDS * W4B_BLOCKS);
+    Report(PageBatch, &WorkloadPool, 0, (ULONG64)W4B_ROUNDS * W4B_BLOCKS);
 }
