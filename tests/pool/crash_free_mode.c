@@ -244,6 +244,66 @@ CRASH_TEST(FastUnmappedPaged, "pool/free-mode/free-of-a-paged-address-without-a-
     FreeWild((PVOID)(MI_PAGED_POOL + 0x1000000000 + 0x40));
 }
 
+static __attribute__((noipa)) PVOID RequestBig(SIZE_T Bytes)
+{
+    return ExAllocatePoolWithTag(NonPagedPoolNx, Bytes, ' GIB');
+}
+
+/* ---- whole pages ----------------------------------------------------------------------------- */
+
+static PUCHAR TakePages(ULONG Pages, ULONG Tag)
+{
+    KiSetCheckedMode(FALSE);
+    ExFreePoolWithTag(ExAllocatePoolWithTag(NonPagedPoolNx, Pages * PAGE_SIZE, Tag), Tag);
+    PUCHAR Block = ExAllocatePoolWithTag(NonPagedPoolNx, Pages * PAGE_SIZE, Tag);
+    TestAnnounce("block", (ULONG_PTR)Block);
+    return Block;
+}
+
+CRASH_TEST(FastTwiceBig, "pool/free-mode/double-free-of-kept-pages", "0x19 0x22 $block 0x0 0x0",
+           "contract 4.2: 0x22 no tracker entry (double free or never allocated)")
+{
+    PUCHAR Block = TakePages(3, TEST_TAG);
+    ExFreePoolWithTag(Block, TEST_TAG);
+    ExFreePoolWithTag(Block, TEST_TAG);
+}
+
+CRASH_TEST(FastTwiceBigChecked, "pool/free-mode/double-free-of-kept-pages-in-checked-mode",
+           "0x19 0x22 $block 0x0 0x0",
+           "contract 4.2: 0x22 no tracker entry (double free or never allocated)")
+{
+    PUCHAR Block = TakePages(1, TEST_TAG);
+    ExFreePool(Block);
+    KiSetCheckedMode(TRUE);
+    ExFreePool(Block);
+}
+
+CRASH_TEST(FastSecondPage, "pool/free-mode/free-of-a-big-blocks-second-page",
+           "0xC2 0x47 $wild $page $highest",
+           "contract 4.3: 0x47 not allocated nonpaged (address, PFN, highest PFN)")
+{
+    PUCHAR Block = TakePages(3, TEST_TAG);
+    TestAnnounce("page", MiGetPteAddress(Block + PAGE_SIZE)->Hard.PageFrameNumber);
+    FreeWild(Block + PAGE_SIZE);
+}
+
+CRASH_TEST(FastProtectedBig, "pool/free-mode/protected-tag-of-kept-pages",
+           "0xC2 0xA $block 0xF46F7250 0x746F7250",
+           "CON-20 A protected tag freed under another tag is bug check 0xC2, subcode 0x0A.")
+{
+    ExFreePool(TakePages(2, TEST_TAG));
+    PVOID Block = ExAllocatePoolWithTag(NonPagedPoolNx, 2 * PAGE_SIZE, PROTECTED_TAG);
+    TestAnnounce("block", (ULONG_PTR)Block);
+    ExFreePoolWithTag(Block, PROTECTED_TAG & ~PROTECTED_POOL);
+}
+
+CRASH_TEST(FastReservedBig, "pool/free-mode/reserved-tag-of-pages",
+           "0xC2 0x9C 0x200 0x1000 sym:RequestBig", "contract 2.7: BIG")
+{
+    ExFreePool(TakePages(1, TEST_TAG));
+    RequestBig(PAGE_SIZE);
+}
+
 /* ---- tags and levels ------------------------------------------------------------------------- */
 
 CRASH_TEST(FastProtected, "pool/free-mode/protected-tag-without-its-bit",
@@ -264,11 +324,6 @@ CRASH_TEST(FastProtectedPaged, "pool/free-mode/protected-tag-of-paged-pool",
     PVOID Block = ExAllocatePoolWithTag(PagedPool, BYTES, PROTECTED_TAG);
     TestAnnounce("block", (ULONG_PTR)Block);
     ExFreePool(Block);
-}
-
-static __attribute__((noipa)) PVOID RequestBig(SIZE_T Bytes)
-{
-    return ExAllocatePoolWithTag(NonPagedPoolNx, Bytes, ' GIB');
 }
 
 CRASH_TEST(FastReserved, "pool/free-mode/reserved-tag", "0xC2 0x9C 0x200 0xF0 sym:RequestBig",
