@@ -13,6 +13,7 @@
 #define USED_BY_NONPAGED 0x2
 #define USED_BY_PAGED    0x4
 #define USED_SESSION     0x8
+#define USED_PEAKS       0x10 /* ours */
 
 /* Tags of the pools themselves; every other owner is unknown here. */
 static const CHAR *ExpTagMeaning(ULONG Tag)
@@ -59,9 +60,12 @@ static BOOLEAN ExpNextRow(ULONG64 Flags, PULONG64 Key, PULONG Slot, PPOOL_TAG_US
     return Found;
 }
 
-static VOID ExpPrintUsage(const CHAR *Name, const POOL_TAG_USAGE *Row, BOOLEAN Verbose)
+static VOID ExpPrintUsage(const CHAR *Name, const POOL_TAG_USAGE *Row, ULONG64 Flags)
 {
-    if (Verbose) {
+    if (Flags & USED_PEAKS) {
+        DbgPrint(" %-5s%8I64u %8I64u %9I64u %8I64u", Name, Row->NonPagedBytes, Row->NonPagedPeak,
+                 Row->PagedBytes, Row->PagedPeak);
+    } else if (Flags & USED_VERBOSE) {
         DbgPrint(" %-5s%8I64u %8I64u %8I64u %8I64u %9I64u %8I64u %8I64u %8I64u", Name,
                  Row->NonPagedAllocs, Row->NonPagedFrees, Row->NonPagedAllocs - Row->NonPagedFrees,
                  Row->NonPagedBytes, Row->PagedAllocs, Row->PagedFrees,
@@ -78,7 +82,11 @@ static VOID ExpPrintUsageHead(ULONG64 Flags)
                         : Flags & USED_BY_PAGED  ? "Paged Pool Consumed"
                                                  : "Tag";
     DbgPrint("   Sorting by  %s\n\n  Pool Used:\n", Order);
-    if (Flags & USED_VERBOSE) {
+    if (Flags & USED_PEAKS) { /* processors count apart: the sum is known when it is asked for */
+        DbgPrint("            NonPaged            Paged\n");
+        DbgPrint(
+            " Tag      Used     Peak      Used     Peak  (peak: the most that was seen here)\n");
+    } else if (Flags & USED_VERBOSE) {
         DbgPrint("            NonPaged                              Paged\n");
         DbgPrint(
             " Tag    Allocs    Frees     Diff     Used    Allocs    Frees     Diff     Used\n");
@@ -110,7 +118,7 @@ static VOID ExpPrintUsageRows(ULONG64 Flags, const CHAR *Pattern)
             continue;
         }
         ExpAddUsage(&Total, &Row);
-        ExpPrintUsage(Text, &Row, (Flags & USED_VERBOSE) != 0);
+        ExpPrintUsage(Text, &Row, Flags);
         const CHAR *Meaning = ExpTagMeaning(Row.Tag);
         if (Meaning != NULL) {
             DbgPrint("  %s\n", Meaning);
@@ -118,7 +126,11 @@ static VOID ExpPrintUsageRows(ULONG64 Flags, const CHAR *Pattern)
             DbgPrint("  UNKNOWN pooltag '%s', please update pooltag.txt\n", Text);
         }
     }
-    ExpPrintUsage("TOTAL", &Total, (Flags & USED_VERBOSE) != 0);
+    if (Flags & USED_PEAKS) { /* peaks of different moments have no sum */
+        DbgPrint(" TOTAL%8I64u %8s %9I64u\n", Total.NonPagedBytes, "", Total.PagedBytes);
+        return;
+    }
+    ExpPrintUsage("TOTAL", &Total, Flags);
     DbgPrint("\n");
 }
 
@@ -142,4 +154,5 @@ static VOID PoolUsedCommand(const CHAR *Arguments)
     ExpPrintUsageRows(Flags, Pattern);
 }
 MONITOR_COMMAND("!poolused", "!poolused [FLAGS [TAG]]",
-                "pool by tag (1 with frees, 2 sort by nonpaged, 4 by paged)", PoolUsedCommand);
+                "pool by tag (1 with frees, 2 sort by nonpaged, 4 by paged, 10 with peaks)",
+                PoolUsedCommand);
