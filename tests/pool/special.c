@@ -368,6 +368,34 @@ TEST(SpecialByFlag, "pool/special/the-flag-asks-without-any-word",
     PoolFreeIfAny(Block);
 }
 
+/* Short ways that serve what is common must not hide a request or a free from special pool. */
+TEST(SpecialFreeMode, "pool/special/in-free-mode-too", "contract 5.1")
+{
+    BOOLEAN Checked = KiCheckedMode;
+    KiSetCheckedMode(FALSE);
+    for (ULONG i = 0; i < 4; i++) { /* there is a block at hand */
+        ExFreePool(ExAllocatePoolWithTag(NonPagedPoolNx, 64, TEST_TAG));
+    }
+    PUCHAR Flagged = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_SPECIAL_POOL, 64, TEST_TAG);
+    CHECK(SpecialIs(Flagged));
+    ExFreePoolWithTag(Flagged, TEST_TAG); /* while nothing is verified */
+    CHECK(!MiIsAddressValid(Flagged));
+    SpecialOn("special-pool:Test");
+    PVOID Tagged = ExAllocatePoolWithTag(NonPagedPoolNx, 64, TEST_TAG);
+    PVOID Paged = ExAllocatePoolWithTagPriority(PagedPool, 64, TEST_TAG, LowPoolPriority);
+    CHECK(SpecialIs(Tagged) && SpecialIs(Paged));
+    SpecialOff();
+    ExFreePool(Tagged);
+    ExFreePoolWithTag(Paged, 0);
+    CHECK(!MiIsAddressValid(Tagged) && !MiIsAddressValid(Paged));
+    SpecialOn("special-pool:Othr");
+    PVOID Plain = ExAllocatePoolWithTag(NonPagedPoolNx, 64, TEST_TAG);
+    CHECK(!SpecialIs(Plain));
+    SpecialOff();
+    ExFreePool(Plain);
+    KiSetCheckedMode(Checked);
+}
+
 TEST(SpecialLarge, "pool/special/whole-pages-are-ordinary-and-counted",
      "contract 5.1: >= PAGE_SIZE never special, never tracked, counted as Not Tracked")
 {
