@@ -1,7 +1,9 @@
 /*
- * special.c - a storm in special pool: blocks of all pools and both edges, filled by one processor
- * and freed by another, so that addresses and pages go around while all of them touch theirs.
+ * special.c - storms under the verifier: blocks of all pools, filled by one processor and freed by
+ * another. In special pool addresses and pages go around while everybody touches theirs; with pool
+ * tracking so do the records.
  */
+#include "mm/pool/track.h"
 #include "tests/pool/special_cases.h"
 #include "tests/storm/storm.h"
 
@@ -15,7 +17,9 @@ typedef struct _STORM_BLOCK {
 
 static STORM_BLOCK *Slots[SLOTS];
 
-static STORM_BLOCK *TakeBlock(PSTORM_THREAD Me)
+static BOOLEAN InSpecialPool;
+
+static __attribute__((noipa)) STORM_BLOCK *TakeBlock(PSTORM_THREAD Me)
 {
     static const EX_POOL_PRIORITY Priorities[] = {HighPoolPriority,
                                                   HighPoolPrioritySpecialPoolUnderrun};
@@ -23,7 +27,7 @@ static STORM_BLOCK *TakeBlock(PSTORM_THREAD Me)
     STORM_BLOCK *Block =
         ExAllocatePoolWithTagPriority(PoolCases[StormRandom(Me, PoolKindCount)].Type, Bytes,
                                       TEST_TAG, Priorities[StormRandom(Me, 2)]);
-    STORM_CHECK(SpecialIs(Block));
+    STORM_CHECK(SpecialIs(Block) == InSpecialPool);
     Block->Bytes = Bytes;
     Block->Fill = (UCHAR)StormRandom(Me, 256);
     RtlFillMemory(Block + 1, Bytes - sizeof(STORM_BLOCK), Block->Fill);
@@ -47,6 +51,14 @@ static VOID Exchange(PSTORM_THREAD Me)
     }
 }
 
+static VOID FreeSlots(VOID)
+{
+    for (ULONG i = 0; i < SLOTS; i++) {
+        FreeBlock(Slots[i]);
+        Slots[i] = NULL;
+    }
+}
+
 static ULONG LiveBlocks(VOID)
 {
     ULONG Live = 0;
@@ -59,14 +71,32 @@ static ULONG LiveBlocks(VOID)
 STORM(SpecialStorm, "storm/special-pool/blocks-go-around", "SPECIAL-2, SPECIAL-3")
 {
     SpecialOn("special-pool:Test");
+    InSpecialPool = TRUE;
     ULONG Before = LiveBlocks(), Limit = MiSpecialParts[0].Limit;
     MiSpecialParts[0].Limit = MiSpecialParts[0].Records + SLOTS + STORM_MAX_THREADS;
     StormRun(StormThreads(), Exchange, StormEach(4000));
-    for (ULONG i = 0; i < SLOTS; i++) {
-        FreeBlock(Slots[i]);
-        Slots[i] = NULL;
-    }
+    FreeSlots();
     MiSpecialParts[0].Limit = Limit;
     STORM_CHECK(LiveBlocks() == Before);
+    SpecialOff();
+}
+
+/* Every check of the verifier at once, in the ordinary pools. */
+STORM(TrackedStorm, "storm/special-pool/tracked-blocks-go-around", "TRACK-1, TRACK-2")
+{
+    KI_SYMBOL_INFORMATION Next;
+    SpecialOn("pool,pool-tracking,ddi");
+    InSpecialPool = FALSE;
+    STORM_CHECK(KiQuerySymbol(KiFindSymbolAt((PVOID)TakeBlock) + 1, &Next));
+    POOL_OWNER Owner = {
+        .Start = (ULONG_PTR)TakeBlock, .End = (ULONG_PTR)Next.Address, .Name = "storm"};
+    ExpAddOwner(&Owner);
+    StormRun(StormThreads(), Exchange, StormEach(4000));
+    FreeSlots();
+    for (ULONG i = 0; i < ARRAYSIZE(Owner.Use); i++) {
+        STORM_CHECK(Owner.Use[i].Allocations == 0 && Owner.Use[i].Bytes == 0);
+        STORM_CHECK(Owner.Use[i].PeakAllocations > 1);
+    }
+    ExpRemoveOwner(&Owner);
     SpecialOff();
 }
