@@ -12,11 +12,12 @@
 #define STORM_TAG  'mtSP'
 #define VECTOR     0xC3 /* level 12, no device's */
 #define SLOTS      64
+#define PAGE_SLOTS 16
+#define MOST_PAGES 4
 #define STALE_FILL 0xEE
 #define EFLAGS_TF  0x100
 
-/* With a depot, with one of few chains, and too large for one. */
-static const ULONG Sizes[] = {84, 340, 900};
+static const ULONG Sizes[] = {84, 340, 900}; /* the last is too large for a depot */
 
 /* What lies at the start of each block; the rest is filled with Fill. */
 typedef struct _STORM_BLOCK {
@@ -25,6 +26,7 @@ typedef struct _STORM_BLOCK {
 } STORM_BLOCK;
 
 static STORM_BLOCK *Slots[SLOTS], *DpcSlots[SLOTS];
+static STORM_BLOCK *PageSlots[PAGE_SLOTS];
 static KDPC Dpcs[KI_MAX_PROCESSORS];
 static ULONG64 DpcRandom[KI_MAX_PROCESSORS];
 static volatile ULONG64 InterruptsInside, Borrowed, DpcRuns;
@@ -175,6 +177,48 @@ static VOID TakeAndGiveInSteps(PSTORM_THREAD Me)
     }
 }
 
+/* Whole pages: their contents are the number of pages and the address, in each page. */
+static VOID FreePages(STORM_BLOCK *Block, BOOLEAN Stepping)
+{
+    if (Block == NULL) {
+        return;
+    }
+    ULONG Pages = Block->Bytes;
+    STORM_CHECK(Pages != 0 && Pages <= MOST_PAGES);
+    for (ULONG i = 0; i < Pages && Pages <= MOST_PAGES; i++) {
+        PULONG64 Words = (PULONG64)((PUCHAR)Block + i * PAGE_SIZE);
+        STORM_CHECK(Words[0] == Pages && Words[1] == ((ULONG_PTR)Block ^ i));
+    }
+    if (Stepping) {
+        FreeInSteps(Block);
+    } else {
+        ExFreePoolWithTag(Block, STORM_TAG);
+    }
+}
+
+static STORM_BLOCK *TakePages(ULONG Pages, BOOLEAN Stepping)
+{
+    SIZE_T Bytes = Pages * PAGE_SIZE;
+    PUCHAR Block = Stepping ? (PUCHAR)TakeInSteps(NonPagedPoolNx, (ULONG)Bytes)
+                            : ExAllocatePoolWithTag(NonPagedPoolNx, Bytes, STORM_TAG);
+    STORM_CHECK(Block != NULL);
+    for (ULONG i = 0; i < Pages && Block != NULL; i++) {
+        PULONG64 Words = (PULONG64)(Block + i * PAGE_SIZE);
+        Words[0] = Pages;
+        Words[1] = (ULONG_PTR)Block ^ i;
+    }
+    return (STORM_BLOCK *)Block;
+}
+
+static VOID TakeAndGivePages(PSTORM_THREAD Me)
+{
+    BOOLEAN Stepping = StormRandom(Me, 4) == 0;
+    STORM_BLOCK *Block =
+        StormRandom(Me, 4) == 0 ? NULL : TakePages(1 + StormRandom(Me, MOST_PAGES), Stepping);
+    FreePages(__atomic_exchange_n(&PageSlots[StormRandom(Me, PAGE_SLOTS)], Block, __ATOMIC_ACQ_REL),
+              Stepping);
+}
+
 static VOID UseCaches(PSTORM_THREAD Me)
 {
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
@@ -186,6 +230,8 @@ static VOID UseCaches(PSTORM_THREAD Me)
         } else if (Choice < 96) {
             ULONG Processor = StormRandom(Me, KeNumberProcessors);
             HalpRequestInterrupt(KiProcessorBlock[Processor]->ApicId, VECTOR);
+        } else if (Choice < 192) {
+            TakeAndGivePages(Me);
         } else {
             TakeAndGive(Me);
         }
@@ -217,6 +263,10 @@ static VOID TearDown(VOID)
     for (ULONG i = 0; i < SLOTS; i++) {
         PutInSlot(&Slots[i], NULL);
         PutInSlot(&DpcSlots[i], NULL);
+    }
+    for (ULONG i = 0; i < PAGE_SLOTS; i++) {
+        FreePages(PageSlots[i], FALSE);
+        PageSlots[i] = NULL;
     }
 }
 
