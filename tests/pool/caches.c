@@ -293,7 +293,8 @@ static VOID AllSizes(VOID)
     PoolCheck(PoolKindNonPagedNx);
 }
 
-TEST(CachesSizes, "pool/caches/every-size-is-cleared-and-no-more", "MAT-1 contract 2.11")
+TEST(CachesSizes, "pool/caches/every-size-is-cleared-and-no-more",
+     "contract 2.4: ExAllocatePool2 clears")
 {
     InFreeMode(AllSizes);
 }

@@ -202,12 +202,18 @@ static BOOLEAN QuotaServes(const POOL_CASE *Case)
         ExQueryPoolBlockSize(Tagged, &Charged);
     }
     Holds &= CHECK_EQ(Charged, FALSE);
+    Charged = TRUE; /* pages never are */
+    if (Plain != NULL) {
+        ExQueryPoolBlockSize(Plain, &Charged);
+        Holds &= CHECK_EQ(Charged, FALSE);
+    }
     PoolFreeIfAny(Tagged);
     PoolFreeIfAny(Plain);
     return Holds;
 }
 
-TEST(QuotaMemory, "pool/quota/memory-of-the-type-that-nobody-is-charged-for", "contract 2.8")
+TEST(QuotaMemory, "pool/quota/memory-of-the-type-that-nobody-is-charged-for",
+     "MAT-18 Quota is not charged from PAGE_SIZE on.")
 {
     PoolForEach(QuotaServes);
 }
