@@ -23,9 +23,10 @@ static VOID MiCheckMappingIrql(ULONG Rule, ULONG64 Address, SIZE_T Bytes)
     }
 }
 
+/* The init section, with which the image begins, is memory like any other (MmFreeBootMemory). */
 static BOOLEAN MiTouchesImage(ULONG64 First, ULONG64 End)
 {
-    ULONG64 ImageFirst = (ULONG64)KiImageStart - MI_KERNEL_IMAGE;
+    ULONG64 ImageFirst = (ULONG64)KiInitEnd - MI_KERNEL_IMAGE;
     ULONG64 ImageEnd = (ULONG64)KiImageEnd - MI_KERNEL_IMAGE;
     return First < ImageEnd && End > ImageFirst;
 }
