@@ -100,12 +100,16 @@ PVOID ExpAllocateOfNode(ULONG Node, SIZE_T Bytes)
     return Node == 0 ? NULL : calloc(1, Bytes);
 }
 
-/* The processor's record, which gs: points at. */
-static DECLSPEC_ALIGN(64) UCHAR HostProcessor[POOL_CACHE_OFFSET + sizeof(POOL_CACHE)];
+/* The processors' records; gs: points at the current one's. */
+static struct {
+    DECLSPEC_ALIGN(64) UCHAR Bytes[POOL_CACHE_OFFSET + sizeof(POOL_CACHE)];
+} HostProcessors[HOST_PROCESSORS];
+static ULONG HostProcessor, HostJoined;
 
-static VOID HostEnterProcessor(VOID)
+VOID HostEnterProcessor(ULONG Processor)
 {
-    if (syscall(SYS_arch_prctl, ARCH_SET_GS, HostProcessor) != 0) {
+    HostProcessor = Processor;
+    if (syscall(SYS_arch_prctl, ARCH_SET_GS, &HostProcessors[Processor]) != 0) {
         perror("Bail out! arch_prctl");
         exit(2);
     }
@@ -125,9 +129,14 @@ VOID HostStart(VOID)
     for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {
         HostMap(HostArena(Kind), ARENA_BYTES, HostOpenPages ? PROT_READ | PROT_WRITE : PROT_NONE);
     }
-    HostEnterProcessor();
+    HostEnterProcessor(0);
     HostMap((PVOID)STATES_BASE, STATES_BYTES, PROT_READ | PROT_WRITE);
+    HostJoined = 1;
     ExpInitializePools();
+    while (HostJoined < HOST_PROCESSORS) {
+        HostJoined++;
+        ExpInitializeCache(ExpCacheOf(HostJoined - 1), 0);
+    }
 }
 
 /* The first page of Pages free ones in a row, found from where the last search ended. */
@@ -266,16 +275,18 @@ VOID ExpReleaseMutex(POOL_MUTEX *Mutex, ULONG64 State)
     HostIrql = (KIRQL)State;
 }
 
-/* ---- one processor --------------------------------------------------------------------------- */
+/* ---- processors: one thread that says which it is on ----------------------------------------- */
 
 PPOOL_CACHE ExpOwnCache(VOID)
 {
-    return (PPOOL_CACHE)(HostProcessor + POOL_CACHE_OFFSET);
+    return (PPOOL_CACHE)(HostProcessors[HostProcessor].Bytes + POOL_CACHE_OFFSET);
 }
 
 PPOOL_CACHE ExpCacheOf(ULONG Processor)
 {
-    return Processor == 0 ? ExpOwnCache() : NULL;
+    return Processor < HostJoined
+               ? (PPOOL_CACHE)(HostProcessors[Processor].Bytes + POOL_CACHE_OFFSET)
+               : NULL;
 }
 
 VOID ExpAddHere(SIZE_T Offset, ULONG64 Value)
@@ -285,8 +296,10 @@ VOID ExpAddHere(SIZE_T Offset, ULONG64 Value)
 
 VOID ExpRunOn(ULONG Processor, VOID (*Routine)(PVOID), PVOID Context)
 {
-    (void)Processor;
+    ULONG Before = HostProcessor;
+    HostEnterProcessor(Processor);
     Routine(Context);
+    HostEnterProcessor(Before);
 }
 
 ULONG64 ExpLockDrain(POOL_KIND Kind)

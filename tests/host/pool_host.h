@@ -38,6 +38,10 @@ extern BOOLEAN HostExpectsBugCheck;
          ? (HostExpectsBugCheck = FALSE, TRUE)                                                     \
          : (HostExpectsBugCheck = TRUE, (Statement), HostExpectsBugCheck = FALSE, FALSE))
 
+#define HOST_PROCESSORS 4
+/* From here on the calling thread is this processor. */
+VOID HostEnterProcessor(ULONG Processor);
+
 /* Reserves the arenas and starts the pools. */
 VOID HostStart(VOID);
 /* Pages of the allocated run that begins at page Page of Kind's arena, 0 where none does. */

@@ -206,8 +206,12 @@ VOID ModelChooseRoad(ULONG Road)
     ExpUseCaches(Road != 0);
 }
 
+/* Each step is some processor's; a change costs a system call, so that not each changes it. */
 VOID ModelStep(ULONG Count, ULONG Fill)
 {
+    if (ModelDraw(16) == 0) {
+        HostEnterProcessor(ModelDraw(HOST_PROCESSORS));
+    }
     SLOT *Slot = &Slots[ModelDraw(Count)];
     BOOLEAN WantsBlock = ModelDraw(16) < Fill;
     if (WantsBlock != (Slot->Block != NULL)) {
