@@ -106,12 +106,17 @@ PVOID NTAPI ExpFinishBig(PVOID Base, ULONG Tag)
     return Base;
 }
 
-/* Doubles a list's length up to its share. FALSE when it has that. */
-static BOOLEAN ExpGrowBigList(ULONG List)
+/*
+ * Doubles the length of a block's list up to its share. FALSE when it has that, and on another
+ * node's processor.
+ */
+static BOOLEAN ExpGrowBigList(PPOOL_BIG_STATE State)
 {
-    PUSHORT Depth = &ExpOwnCache()->BigDepths[List];
+    PPOOL_CACHE Cache = ExpOwnCache();
+    ULONG List = State->List;
+    PUSHORT Depth = &Cache->BigDepths[List];
     ULONG Now = *Depth, Largest = List == 0 ? 0 : LIST_PAGES / List;
-    if (Now == 0 || Now >= Largest) {
+    if (Now == 0 || Now >= Largest || State->Node != Cache->NodeBits) {
         return FALSE;
     }
     *Depth = (USHORT)(Now * 2 < Largest ? Now * 2 : Largest);
@@ -128,7 +133,7 @@ VOID NTAPI ExpFreeBigOverflow(PVOID Base, ULONG Slot)
             if (ExpPushBig(Base, List)) {
                 return;
             }
-        } while (ExpGrowBigList(List));
+        } while (ExpGrowBigList(ExpBigStateOf(Base)));
     }
     ExpForgetBig(Base, PoolKindNonPagedNx);
     ExpUntrackBigBlock(Base, 0, &Block);

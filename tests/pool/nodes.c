@@ -181,6 +181,24 @@ TEST(PoolNodesFreedFast, "pool/nodes/what-another-node-frees-is-never-local-in-f
     KiSetCheckedMode(Checked);
 }
 
+/* A list does not grow for what it can't have. */
+TEST(PoolNodesForeignPages, "pool/nodes/pages-of-another-node-make-no-list-longer",
+     "BIG-3 A processor keeps pages of its own node only (NODE-4)")
+{
+    ULONG Processors[MI_MAX_NODES], Count = FindNodes(Processors);
+    BOOLEAN Checked = KiCheckedMode;
+    if (Count < 2 || ExpCacheOf(Processors[0])->NodeBits == ExpCacheOf(Processors[1])->NodeBits) {
+        SKIP("there are no two nodes with memory");
+    }
+    KiSetCheckedMode(FALSE);
+    USHORT Depth = ExpCacheOf(Processors[1])->BigDepths[2];
+    BlockBytes = 2 * PAGE_SIZE;
+    TestJoinThread(TestStartOn(Processors[0], TakeBlocks, NULL));
+    TestJoinThread(TestStartOn(Processors[1], GiveBlocks, NULL));
+    CHECK_LE(ExpCacheOf(Processors[1])->BigDepths[2], Depth);
+    KiSetCheckedMode(Checked);
+}
+
 /* Small blocks of the nearest node when there is no own memory; they go back to that node. */
 static VOID NTAPI BorrowBlocks(PVOID Context)
 {
