@@ -299,6 +299,66 @@ TEST(CachesSizes, "pool/caches/every-size-is-cleared-and-no-more",
     InFreeMode(AllSizes);
 }
 
+/* Recycled pages, which are kept from the first free on. */
+static VOID AllPageSizes(VOID)
+{
+    static const SIZE_T Sizes[] = {POOL_SMALL_LIMIT + 1,  PAGE_SIZE - 1,      PAGE_SIZE,
+                                   PAGE_SIZE + 1,         3 * PAGE_SIZE - 15, 3 * PAGE_SIZE - 16,
+                                   16 * PAGE_SIZE - 4095, 16 * PAGE_SIZE,     16 * PAGE_SIZE + 1};
+    BOOLEAN Quota;
+    for (ULONG i = 0; i < ARRAYSIZE(Sizes); i++) {
+        SIZE_T Pages = BYTES_TO_PAGES(Sizes[i]);
+        PUCHAR First = ExAllocatePoolWithTag(NonPagedPoolNx, Sizes[i], CACHE_TAG);
+        CHECK_EQ(BYTE_OFFSET(First), 0);
+        CHECK_EQ(ExQueryPoolBlockSize(First, &Quota), Pages * PAGE_SIZE);
+        RtlFillMemory(First, Pages * PAGE_SIZE, 0xC5);
+        ExFreePoolWithTag(First, CACHE_TAG);
+        PUCHAR Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, Sizes[i], CACHE_TAG);
+        CHECK(Block == First || Pages > 16);
+        CHECK(PoolIsFilled(Block, 0, 0, Sizes[i]));
+        CHECK_EQ(ExQueryPoolBlockSize(Block, &Quota), Pages * PAGE_SIZE);
+        ExFreePoolWithTag(Block, CACHE_TAG);
+        PVOID Again = ExAllocatePoolWithTag(NonPagedPoolNx, Sizes[i], CACHE_TAG | PROTECTED_POOL);
+        CHECK(Again == First || Pages > 16);
+        ExFreePoolWithTag(Again, CACHE_TAG | PROTECTED_POOL);
+    }
+    PoolCheck(PoolKindNonPagedNx);
+}
+
+TEST(CachesPageSizes, "pool/caches/whole-pages-are-cleared-as-far-as-asked", "BIG-1")
+{
+    InFreeMode(AllPageSizes);
+}
+
+/* A page that is kept is free: nothing is charged, and no request of pages fails for its sake. */
+static VOID KeptPages(VOID)
+{
+    POOL_TAG_USAGE Usage;
+    PVOID Mine[8];
+    for (ULONG i = 0; i < ARRAYSIZE(Mine); i++) {
+        Mine[i] = ExAllocatePoolWithTag(NonPagedPoolNx, 2 * PAGE_SIZE, '2haC');
+    }
+    for (ULONG i = 0; i < ARRAYSIZE(Mine); i++) {
+        ExFreePoolWithTag(Mine[i], '2haC');
+    }
+    ExpQueryTag('2haC', &Usage);
+    CHECK_EQ(Usage.NonPagedBytes, 0);
+    SIZE_T Limit = MmTotalCommitLimit;
+    MmTotalCommitLimit = MmTotalCommittedPages;
+    PVOID Larger = ExAllocatePoolWithTag(NonPagedPoolNx, 8 * PAGE_SIZE, '2haC');
+    PVOID Paged = ExAllocatePoolWithTag(PagedPool, PAGE_SIZE, '2haC');
+    MmTotalCommitLimit = Limit;
+    CHECK(Larger != NULL && Paged != NULL);
+    PoolFreeIfAny(Larger);
+    PoolFreeIfAny(Paged);
+    PoolDrain();
+}
+
+TEST(CachesKeptPages, "pool/caches/kept-pages-serve-whoever-needs-pages", "CACHE-5")
+{
+    InFreeMode(KeptPages);
+}
+
 /* As ExAllocatePool2 with POOL_FLAG_UNINITIALIZED and the older routines leave them. */
 static VOID Recycled(VOID)
 {
