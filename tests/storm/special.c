@@ -74,7 +74,7 @@ STORM(SpecialStorm, "storm/special-pool/blocks-go-around", "SPECIAL-2, SPECIAL-3
     InSpecialPool = TRUE;
     ULONG Before = LiveBlocks(), Limit = MiSpecialParts[0].Limit;
     MiSpecialParts[0].Limit = MiSpecialParts[0].Records + SLOTS + STORM_MAX_THREADS;
-    StormRun(StormThreads(), Exchange, StormEach(4000));
+    StormRun(StormThreads(), Exchange, StormEach(1500));
     FreeSlots();
     MiSpecialParts[0].Limit = Limit;
     STORM_CHECK(LiveBlocks() == Before);
@@ -91,7 +91,7 @@ STORM(TrackedStorm, "storm/special-pool/tracked-blocks-go-around", "TRACK-1, TRA
     POOL_OWNER Owner = {
         .Start = (ULONG_PTR)TakeBlock, .End = (ULONG_PTR)Next.Address, .Name = "storm"};
     ExpAddOwner(&Owner);
-    StormRun(StormThreads(), Exchange, StormEach(4000));
+    StormRun(StormThreads(), Exchange, StormEach(1500));
     FreeSlots();
     for (ULONG i = 0; i < ARRAYSIZE(Owner.Use); i++) {
         STORM_CHECK(Owner.Use[i].Allocations == 0 && Owner.Use[i].Bytes == 0);
