@@ -71,7 +71,7 @@ PVOID NTAPI ExpFinishCached(PVOID Block, ULONG Tag)
     PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(ExpKindOfAddress(Block), Header);
     if ((Tag & ~PROTECTED_POOL) == 0 || (Tag & ~PROTECTED_POOL) == POOL_TAG_BIG) {
         Header->PoolType = Pool->BlockType;
-        if (!ExpKeepCached(Pool, Header)) {
+        if (!ExpKeepCached(Pool, Header, FALSE)) {
             ExpReturnBlock(Pool, Header);
         }
         return NULL;

@@ -328,12 +328,13 @@ static inline BOOLEAN ExpPush(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG6
                             : ExpPushCached(Header + 1, List);
 }
 
-BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
+BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, BOOLEAN Full)
 {
     ULONG64 List = ExpListOf(Pool->Kind, Header->BlockSize);
     UCHAR PoolType = Header->PoolType;
     Header->PoolType = POOL_BLOCK_CACHED;
-    while (!ExpPush(Pool, Header, List)) {
+    while (Full || !ExpPush(Pool, Header, List)) {
+        Full = FALSE;
         if (ExpIsForeign(Pool) || !ExpMakeRoom(Pool, Header->BlockSize)) {
             Header->PoolType = PoolType;
             return FALSE;

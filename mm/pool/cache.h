@@ -140,10 +140,10 @@ VOID ExpReturnBigChain(ULONG64 Chain);
  */
 PPOOL_HEADER ExpTakeCached(POOL_KIND Kind, ULONG Granules);
 /*
- * Keeps a block, in use and checked, on the processor's list. FALSE when it has no room there: the
- * header is as it was, but without a seal.
+ * Keeps a block, in use and checked, on the processor's list, which was Full when last seen. FALSE
+ * when it has no room there: the header is as it was, but without a seal.
  */
-BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header);
+BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, BOOLEAN Full);
 /*
  * Gives all that processors keep of a kind back to the pool. IRQL as for a free. TRUE if there was
  * something.

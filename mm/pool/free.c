@@ -100,10 +100,10 @@ static ULONG ExpUnseal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Tag)
 }
 
 /* A block without a seal: counts it and gives it away. */
-static VOID ExpGiveAway(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Slot)
+static VOID ExpGiveAway(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Slot, BOOLEAN Full)
 {
     ExpCountFree(Slot, Pool->Kind, Header->BlockSize);
-    if (!ExpKeepCached(Pool, Header)) {
+    if (!ExpKeepCached(Pool, Header, Full)) {
         ExpReturnBlock(Pool, Header);
     }
 }
@@ -113,7 +113,7 @@ static VOID ExpFreeSmall(POOL_KIND Kind, PVOID P, ULONG Tag)
     ExpCheckPage(Kind, P);
     PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, ExpHeaderOf(P));
     ULONG Slot = ExpUnseal(Pool, P, Tag);
-    ExpGiveAway(Pool, ExpHeaderOf(P), Slot);
+    ExpGiveAway(Pool, ExpHeaderOf(P), Slot, FALSE);
 }
 
 VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot, POOL_KIND Kind)
@@ -122,7 +122,7 @@ VOID NTAPI ExpFreeOverflow(PVOID P, ULONG Slot, POOL_KIND Kind)
     PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, Header);
     Header->PoolType = Pool->BlockType;
     Header->Seal = 0;
-    ExpGiveAway(Pool, Header, Slot);
+    ExpGiveAway(Pool, Header, Slot, TRUE);
 }
 
 /*
