@@ -23,6 +23,7 @@
 #include "executive/ps/ps.h"
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/section.h"
+#include "mm/pool/verify.h"
 
 #define LEAST_DEPTH        4
 #define MISSES_TO_RISE     200                  /* one miss in so many allocations, or more */
@@ -90,6 +91,21 @@ static VOID ExpEndUse(PGENERAL_LOOKASIDE_POOL List)
     KeReleaseSpinLock(&ExpLookasideLock, OldIrql);
 }
 
+/* A list in use that begins in these bytes, for the pools, which are about to free them. */
+static PVOID ExpFindListIn(PVOID Start, SIZE_T Bytes)
+{
+    PVOID Found = NULL;
+    KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&ExpLookasideLock);
+    for (PLIST_ENTRY Entry = ExpLookasides.Flink; Entry != &ExpLookasides; Entry = Entry->Flink) {
+        PVOID List = CONTAINING_RECORD(Entry, GENERAL_LOOKASIDE_POOL, ListEntry);
+        if ((ULONG_PTR)List - (ULONG_PTR)Start < Bytes) {
+            Found = List;
+        }
+    }
+    KeReleaseSpinLock(&ExpLookasideLock, OldIrql);
+    return Found;
+}
+
 VOID ExpForEachLookaside(EXP_LOOKASIDE_ROUTINE *Routine)
 {
     KIRQL OldIrql = KeAcquireSpinLockRaiseToDpc(&ExpLookasideLock);
@@ -138,6 +154,7 @@ static VOID NTAPI ExpLookasideThread(PVOID Context)
 INIT VOID ExpInitializeLookasides(VOID)
 {
     PETHREAD Thread;
+    ExpFindLookaside = ExpFindListIn;
     KeInitializeEvent(&ExpLookasideEvent, SynchronizationEvent, FALSE);
     NTSTATUS Status = PspCreateThread(ExpLookasideThread, NULL, ADJUSTING_PRIORITY, &Thread);
     if (!NT_SUCCESS(Status)) {

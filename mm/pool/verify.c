@@ -25,6 +25,7 @@
 #define NONPAGED_FREE_IRQL     0x12
 #define ACTIVE_TIMER           0x15
 #define BAD_FREE_ADDRESS       0x16
+#define ACTIVE_LOOKASIDE       0xCC
 #define ACTIVE_RESOURCE        0xD2
 #define RULE_EX_ALLOCATE_POOL  0x20004
 #define RULE_EX_APC_LTE_2      0x20006
@@ -40,6 +41,15 @@
 
 POOL_VERIFIER ExpVerifier;
 POOL_VERIFIER_COUNTS ExpVerifierCounts;
+
+/* Before there are lists there is none in any block. */
+static PVOID ExpFindNoLookaside(PVOID Start, SIZE_T Bytes)
+{
+    UNREFERENCED_PARAMETER(Start);
+    UNREFERENCED_PARAMETER(Bytes);
+    return NULL;
+}
+PVOID (*ExpFindLookaside)(PVOID Start, SIZE_T Bytes) = ExpFindNoLookaside;
 
 VOID ExpSetVerifier(const POOL_VERIFIER *Verifier)
 {
@@ -173,6 +183,10 @@ static VOID ExpCheckContents(PVOID P, SIZE_T Bytes, POOL_KIND Kind)
     PKTIMER Timer = KiFindTimer(P, Bytes);
     if (Timer != NULL) {
         ExpStop(ACTIVE_TIMER, (ULONG_PTR)Timer, ExpPools[Kind].PoolType, (ULONG_PTR)P);
+    }
+    PVOID List = ExpFindLookaside(P, Bytes);
+    if (List != NULL) {
+        ExpStop(ACTIVE_LOOKASIDE, (ULONG_PTR)List, (ULONG_PTR)P, Bytes);
     }
     PERESOURCE Resource = KiFindResource(P, Bytes);
     if (Resource != NULL) {

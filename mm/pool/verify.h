@@ -143,6 +143,8 @@ static inline VOID ExpVerifyQuotaCall(VOID)
         ExpCheckQuotaCall();
     }
 }
+/* A lookaside list in use that begins in these bytes, or NULL; executive/ex fills it in. */
+extern PVOID (*ExpFindLookaside)(PVOID Start, SIZE_T Bytes);
 VOID ExpCheckFree(PVOID P);
 /* First of all in a free. */
 static inline VOID ExpVerifyFree(PVOID P)

@@ -262,3 +262,14 @@ CRASH_TEST(VerifyResource, "pool/verifier/free-with-a-resource", "0xC4 0xD2 $blo
     ExInitializeResourceLite((PERESOURCE)Block);
     ExFreePoolWithTag(Block, TEST_TAG);
 }
+
+CRASH_TEST(VerifyLookaside, "pool/verifier/free-with-a-lookaside-list",
+           "0xC4 0xCC $list $block 0x2000",
+           "contract 4.6: 0xCC lookaside freed while active (list, start, size)")
+{
+    PUCHAR Block = Take(NonPagedPoolNx, PAGE_SIZE + 1);
+    PNPAGED_LOOKASIDE_LIST List = (PNPAGED_LOOKASIDE_LIST)(Block + PAGE_SIZE / 2);
+    TestAnnounce("list", (ULONG_PTR)List);
+    ExInitializeNPagedLookasideList(List, NULL, NULL, 0, 64, TEST_TAG, 0);
+    ExFreePoolWithTag(Block, TEST_TAG);
+}

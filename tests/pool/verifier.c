@@ -96,6 +96,20 @@ TEST(VerifierResource, "pool/verifier/a-deleted-resource-does-not-matter", "")
     SpecialOff();
 }
 
+TEST(VerifierLookaside, "pool/verifier/a-deleted-lookaside-list-does-not-matter", "")
+{
+    SpecialOn("pool");
+    PNPAGED_LOOKASIDE_LIST List =
+        ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(NPAGED_LOOKASIDE_LIST), TEST_TAG);
+    ExInitializeNPagedLookasideList(List, NULL, NULL, 0, 64, TEST_TAG, 0);
+    CHECK_EQ(ExpFindLookaside(List, sizeof(*List)), List);
+    CHECK_EQ(ExpFindLookaside((PUCHAR)List + 16, PAGE_SIZE), NULL);
+    ExDeleteNPagedLookasideList(List);
+    CHECK_EQ(ExpFindLookaside(List, sizeof(*List)), NULL);
+    ExFreePoolWithTag(List, TEST_TAG);
+    SpecialOff();
+}
+
 /* ---- counters (contract 5.5) ----------------------------------------------------------------- */
 
 TEST(VerifierCounts, "pool/verifier/requests-are-counted", "contract 5.5")
