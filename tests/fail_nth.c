@@ -327,7 +327,10 @@ VOID TestWalkFailures(const TEST_ENTRY *Entry)
     }
     Fail.On = TRUE;
     Fail.TagCount = 0;
+    Fail.FailAt = 0;
+    ExpSetFailRoutine(FailThisOne); /* what can't take part sees it now */
     TestRunBody(Entry);
+    ExpSetFailRoutine(NULL);
     FailSettle();
     FailRememberAll();
     if (RtlpParseNumber(&Word, 10, &One)) {
