@@ -203,7 +203,7 @@ _Static_assert(sizeof(KTSS) == 104, "Intel SDM volume 3, figure 8-11");
 
 /* All that a processor has of its own, but for its stacks. */
 #define KI_POOL_OFFSET 0x600   /* 1,536: behind the KPCR, with room for it to grow */
-#define KI_POOL_BYTES  0x1A000 /* 104 KiB; mm/pool/cache.h says for what */
+#define KI_POOL_BYTES  0x1C000 /* 112 KiB; mm/pool/cache.h says for what */
 typedef struct _KI_PROCESSOR {
     KPCR Pcr;
     UCHAR Reserved[KI_POOL_OFFSET - sizeof(KPCR)];

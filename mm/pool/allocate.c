@@ -62,7 +62,7 @@ VOID ExpFinishBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Tag, UCHAR
     Header->PoolTag = Tag;
     Header->PoolType = PoolType;
     Slot |= Tag & PROTECTED_POOL ? POOL_SEAL_PROTECTED : 0;
-    Header->Seal = ExpMakeSeal(Pool, Header + 1, Slot);
+    Header->Seal = ExpMakeSeal(Pool, Header + 1, Header->BlockSize, Slot);
 }
 
 PVOID NTAPI ExpFinishCached(PVOID Block, ULONG Tag)

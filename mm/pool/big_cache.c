@@ -48,7 +48,7 @@ VOID ExpSealBig(PVOID Base, POOL_KIND Kind, SIZE_T Pages, ULONG Tag, ULONG Slot)
         State->Node = (USHORT)ExpIndexOf(Kind, Node);
     }
     State->Tag = Tag;
-    State->Seal = ExpMakeSeal(&ExpPools[Kind], Base, Slot);
+    State->Seal = ExpMakeSeal(&ExpPools[Kind], Base, 0, Slot);
 }
 
 VOID ExpForgetBig(PVOID Base, POOL_KIND Kind)
@@ -63,7 +63,7 @@ BOOLEAN ExpIsBigCached(PVOID Base, POOL_KIND Kind)
 {
     PPOOL_BIG_STATE State = ExpFindState(Base, Kind);
     return State != NULL && State->List != 0 &&
-           ExpReadSeal(&ExpPools[Kind], Base, State->Seal) == POOL_SEAL_BROKEN;
+           ExpReadSeal(&ExpPools[Kind], Base, 0, State->Seal) == POOL_SEAL_BROKEN;
 }
 
 ULONG ExpTagOfBig(PVOID Base, POOL_KIND Kind, ULONG Tag)

@@ -6,7 +6,7 @@
  * instructions without lock, interlocked operation or write of CR8; whatever is not ordinary jumps
  * to the C routine of the same meaning with all arguments as they came. The list of a size is
  * changed by restartable sequences (kernel/ke/restart.h), one store each. With CACHE_LIMIT 0 and
- * another CACHE_FREE_KEY (checked mode, verifier) everything goes to C.
+ * other CACHE_FREE_KEYS (checked mode, verifier) everything goes to C.
  *
  * Nonpaged blocks on a list are of the processor's node (NODE-4), since the key of the processor
  * opens the seals of its node's blocks only.
@@ -61,7 +61,7 @@
 40: addq %r11, CACHE(CACHE_GRANULES)(, %r10, 8)
 41: shlq $SEAL_SHIFT, %r10
 42: xorq %rax, %r10
-43: xorq CACHE(CACHE_KEY), %r10
+43: xorq CACHE(CACHE_KEYS)(, %r11, 8), %r10
 44:
     RESTART_ELSEWHERE 2b, 40b, 3f
     RESTART_ELSEWHERE 40b, 41b, 50f
@@ -72,7 +72,8 @@
 50: addq %r11, CACHE(CACHE_GRANULES)(, %r10, 8)
 51: shlq $SEAL_SHIFT, %r10
 52: xorq %rax, %r10
-53: movzbl HEADER_POOL_INDEX(%rax), %r11d
+53: xorq ExpSizeMixes(, %r11, 8), %r10
+    movzbl HEADER_POOL_INDEX(%rax), %r11d
     xorq ExpPoolKeys(, %r11, 8), %r10
     jmp 44b
     .previous
@@ -99,7 +100,7 @@
     addq %r11, CACHE(CACHE_GRANULES + CACHE_COUNTS_BYTES)(, %r10, 8)
     shlq $SEAL_SHIFT, %r10
     xorq %rax, %r10
-    xorq CACHE(CACHE_PAGED_KEY), %r10
+    xorq CACHE(CACHE_PAGED_KEYS)(, %r11, 8), %r10
     .else
     COUNT_AND_SEAL
     .endif
@@ -245,14 +246,15 @@ ExFreePool:
 ExFreePoolWithTag:
     testl $0xFFF, %ecx /* whole pages have no header */
     je 9f
-20: movq CACHE(CACHE_FREE_KEY), %rax
+20: movzbl HEADER_BLOCK_SIZE(%rcx), %r9d /* RCX may be anything */
+    RESTART_FAULT 20b, ExpFreeWithTag
+    movq CACHE(CACHE_FREE_KEYS)(, %r9, 8), %rax
     xorq %rcx, %rax
-1:  xorq HEADER_SEAL(%rcx), %rax /* RCX may be anything */
+1:  xorq HEADER_SEAL(%rcx), %rax
     RESTART_FAULT 1b, ExpFreeWithTag
     rolq $(64 - SEAL_SHIFT), %rax
     cmpq $POOL_TAG_LAST, %rax /* a seal is right: its slot is left */
     ja 6f
-    movzbl HEADER_BLOCK_SIZE(%rcx), %r9d
 21: movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
     PUT 0, 7f
     RESTART_SEQUENCE 20b, 21b /* the key was this processor's */
@@ -273,7 +275,6 @@ ExFreePoolWithTag:
     READ_IRQL r10
     cmpl $APC_LEVEL, %r10d
     ja ExpFreeWithTag
-    movzbl HEADER_BLOCK_SIZE(%rcx), %r9d
     movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
     PUT POOL_KIND_PAGED, 8f
     RESTART_SEQUENCE 1b, 2b

@@ -8,14 +8,14 @@
  *
  *   list word    | address of the first block, bits 0..47 | count 16 |
  *   seal field   | the word that the list had before this block       |   of a block on a list
- *                | key ^ own address, and the slot of its tag 16      |   of a block in use
+ *                | key ^ size ^ own address, and its tag's slot 16   |   of a block in use
  *
  * A list's word holds how many blocks there are, so that a push knows when the list is full, and
  * the words of a list lie in its blocks: taking the first one means storing the word found in it.
  * The same 8 bytes of a block in use hold its seal. The key is drawn at start, one for each pool.
  * A pointer that is freed is a block of this pool and in use if its seal is right, and can hardly
- * be right by chance or on purpose; a second free finds a list's word there. The tag's slot in the
- * seal saves the search for it.
+ * be right by chance or on purpose; a second free finds a list's word there, and a size that was
+ * written over opens no seal. The tag's slot in the seal saves the search for it.
  *
  * How much is kept. Small blocks (up to 512 bytes with header) have lists that begin short and
  * double whenever one overflows, up to a share of memory. One that overflows at its greatest length
@@ -30,7 +30,8 @@
  *   CACHE-2  A list's word counts its blocks; no list is longer than its Depth was at the last
  *            push.
  *   CACHE-3  A processor's lists are changed by that processor only, by one store.
- *   CACHE-4  A block in use has a seal, made with its pool's key, its address and its tag's slot.
+ *   CACHE-4  A block in use has a seal, made with its pool's key, its size, its address and its
+ *            tag's slot.
  *   CACHE-5  No request fails for want of pages while a processor keeps a block of that pool.
  *   NODE-4   A processor's lists have nonpaged blocks of one node only, its own (or, if that has no
  *            memory, the nearest). A free on another node finds a seal that its processor's key
@@ -55,6 +56,7 @@
 #define BAD_CACHED_LINK   0x03
 
 UCHAR ExpBlockGranules[POOL_CLASSES];
+ULONG64 ExpSizeMixes[POOL_CLASSES];
 static USHORT ExpLargestDepths[POOL_CLASSES];
 static USHORT ExpFirstDepths[POOL_CLASSES];
 static BOOLEAN ExpCachesUsed, ExpPlenty = TRUE;
@@ -108,6 +110,15 @@ static VOID ExpSetDepths(PPOOL_CACHE Cache)
     ExpSetBigDepths(Cache, ExpKeepsPages());
 }
 
+VOID ExpFillKeys(PPOOL_CACHE Cache)
+{
+    for (ULONG i = 0; i < POOL_CACHE_CLASSES; i++) {
+        Cache->Keys[i] = Cache->Key ^ ExpSizeMixes[i];
+        Cache->PagedKeys[i] = Cache->PagedKey ^ ExpSizeMixes[i];
+        Cache->FreeKeys[i] = Cache->FreeKey ^ ExpSizeMixes[i];
+    }
+}
+
 /*
  * The processor may be in the middle of cache.S: what it began there is finished with the same
  * keys.
@@ -117,6 +128,7 @@ static VOID ExpSetFastPath(PPOOL_CACHE Cache)
     BOOLEAN Use = ExpUsesFastPaths();
     ExpSetBigDepths(Cache, ExpKeepsPages());
     Cache->FreeKey = Use ? Cache->Key : ~Cache->Key;
+    ExpFillKeys(Cache);
     Cache->FastLimit = Use ? POOL_SMALL_LIMIT : 0;
 }
 
@@ -139,6 +151,9 @@ VOID ExpInitializeCache(PPOOL_CACHE Cache, ULONG Node)
 INIT VOID ExpInitializeCaches(VOID)
 {
     ExpChooseSizes();
+    for (ULONG i = 0; i < POOL_CLASSES; i++) {
+        ExpSizeMixes[i] = ExpMixSize(i);
+    }
     ExpChooseDepths();
     ExpCachesUsed = TRUE;
     ExpInitializeCache(ExpCacheOf(0), ExpNodeOf(0));

@@ -31,12 +31,12 @@ typedef struct _POOL_CACHE {
     ULONG64 Allocs[2][POOL_TAG_COUNTERS];             /* by tag: nonpaged, paged */
     ULONG64 Frees[2][POOL_TAG_COUNTERS];
     ULONG64 Granules[2][POOL_TAG_COUNTERS];
+    ULONG64 Keys[POOL_CACHE_CLASSES]; /* of the seals of blocks of so many granules: ExpFillKeys */
+    ULONG64 PagedKeys[POOL_CACHE_CLASSES];
+    ULONG64 FreeKeys[POOL_CACHE_CLASSES];
 } POOL_CACHE, *PPOOL_CACHE;
 _Static_assert(offsetof(POOL_CACHE, FastLimit) == CACHE_LIMIT, "cache.S");
-_Static_assert(offsetof(POOL_CACHE, Key) == CACHE_KEY, "cache.S");
-_Static_assert(offsetof(POOL_CACHE, PagedKey) == CACHE_PAGED_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, PagedTurn) == CACHE_PAGED_TURN, "cache.S");
-_Static_assert(offsetof(POOL_CACHE, FreeKey) == CACHE_FREE_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, NodeBits) == CACHE_NODE, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, BigLimit) == CACHE_BIG_LIMIT, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, BigBias) == CACHE_BIG_BIAS, "cache.S");
@@ -49,6 +49,9 @@ _Static_assert(offsetof(POOL_CACHE, Depths) == CACHE_DEPTHS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Allocs) == CACHE_ALLOCS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Frees) == CACHE_FREES, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Granules) == CACHE_GRANULES, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, Keys) == CACHE_KEYS, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, PagedKeys) == CACHE_PAGED_KEYS, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, FreeKeys) == CACHE_FREE_KEYS, "cache.S");
 _Static_assert(sizeof(POOL_CACHE) == CACHE_BYTES, "cache.S");
 _Static_assert(POOL_KIND_PAGED == PoolKindPaged && BLOCK_CACHED == POOL_BLOCK_CACHED &&
                    BLOCK_IN_USE == POOL_BLOCK_IN_USE && BLOCK_PAGED == POOL_BLOCK_PAGED,
@@ -70,18 +73,33 @@ extern UCHAR ExpBlockGranules[POOL_CLASSES];
     0x8000 /* the tag is PROTECTED_POOL: never a free without a look at it */
 #define POOL_SEAL_BROKEN MAXULONG
 
-/* What stands in the header of the block at P whose tag has this slot. */
-static inline ULONG64 ExpMakeSeal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Slot)
+/* What a seal has of the block's size; no two sizes have the same. */
+static inline ULONG64 ExpMixSize(ULONG Granules)
 {
-    return Pool->Key ^ (ULONG_PTR)P ^ ((ULONG64)Slot << POOL_SEAL_SHIFT);
+    return (Granules * 0x9E3779B97F4A7C15ULL) & ((1ULL << POOL_SEAL_SHIFT) - 1);
+}
+extern ULONG64 ExpSizeMixes[POOL_CLASSES]; /* the same as a table */
+
+/*
+ * What stands in the header of the block at P, of so many granules (0: of whole pages), whose tag
+ * has this slot.
+ */
+static inline ULONG64 ExpMakeSeal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Granules, ULONG Slot)
+{
+    return Pool->Key ^ ExpMixSize(Granules) ^ (ULONG_PTR)P ^ ((ULONG64)Slot << POOL_SEAL_SHIFT);
 }
 
 /* The slot again; POOL_SEAL_BROKEN when it is no seal of this block. */
-static inline ULONG ExpReadSeal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG64 Seal)
+static inline ULONG ExpReadSeal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Granules, ULONG64 Seal)
 {
-    ULONG64 Clear = Seal ^ Pool->Key ^ (ULONG_PTR)P;
+    ULONG64 Clear = Seal ^ Pool->Key ^ ExpMixSize(Granules) ^ (ULONG_PTR)P;
     return Clear << (64 - POOL_SEAL_SHIFT) == 0 ? (ULONG)(Clear >> POOL_SEAL_SHIFT)
                                                 : POOL_SEAL_BROKEN;
+}
+
+static inline ULONG ExpSlotOfBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
+{
+    return ExpReadSeal(Pool, Header + 1, Header->BlockSize, Header->Seal);
 }
 
 /* ---- cache.S: on the processor that calls, whatever interrupts ------------------------------- */
@@ -155,6 +173,8 @@ VOID ExpSetPlenty(BOOLEAN Plenty);
 PPOOL_DESCRIPTOR ExpOwnPool(POOL_KIND Kind);
 /* Prepares a processor's part, which is zero, for a processor of Node. */
 VOID ExpInitializeCache(PPOOL_CACHE Cache, ULONG Node);
+/* Makes the keys by size of Key, PagedKey and FreeKey. */
+VOID ExpFillKeys(PPOOL_CACHE Cache);
 /* Caches are used, or everything goes to the pools at once: for tests that look at pages. */
 VOID ExpUseCaches(BOOLEAN Use);
 /*

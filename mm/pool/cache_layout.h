@@ -14,10 +14,8 @@
 
 /* Offsets in a POOL_CACHE. */
 #define CACHE_LIMIT        0x00
-#define CACHE_KEY          0x08 /* of no-execute nonpaged pool */
-#define CACHE_PAGED_KEY    0x10
+/* 0x08, 0x10, 0x20: the keys that those by size are made of */
 #define CACHE_PAGED_TURN   0x18 /* what makes the one key the other, turned as a seal is */
-#define CACHE_FREE_KEY     0x20 /* CACHE_KEY while frees are served, else one that fits no seal */
 #define CACHE_NODE         0x28 /* the node's bits of a PoolIndex */
 #define CACHE_BIG_LIMIT    0x30 /* the largest request of pages that cache.S serves; 0: none */
 #define CACHE_BIG_BIAS     0x38 /* with the upper 56 bits of a big block's address: its state's */
@@ -34,7 +32,11 @@
 #define CACHE_ALLOCS       CACHE_COUNTERS /* nonpaged; the paged ones come right behind */
 #define CACHE_FREES        (CACHE_COUNTERS + 2 * CACHE_COUNTS_BYTES)
 #define CACHE_GRANULES     (CACHE_COUNTERS + 4 * CACHE_COUNTS_BYTES)
-#define CACHE_BYTES        (CACHE_COUNTERS + 6 * CACHE_COUNTS_BYTES)
+/* Keys by the size of a block: of nonpaged blocks, of paged ones, and what frees compare with. */
+#define CACHE_KEYS         (CACHE_COUNTERS + 6 * CACHE_COUNTS_BYTES)
+#define CACHE_PAGED_KEYS   (CACHE_KEYS + CACHE_HEADS_BYTES)
+#define CACHE_FREE_KEYS    (CACHE_KEYS + 2 * CACHE_HEADS_BYTES)
+#define CACHE_BYTES        (CACHE_KEYS + 3 * CACHE_HEADS_BYTES)
 
 /* PoolIndex of a header: a node, and a kind in the lower bits. */
 #define POOL_KIND_PAGED 2

@@ -56,7 +56,7 @@ static inline VOID ExpCheckPage(POOL_KIND Kind, PVOID P)
 {
     PPOOL_HEADER Header = ExpHeaderOf(P);
     if (ExpIsReadable(PAGE_ALIGN(P)) &&
-        (!KiCheckedMode || ExpReadSeal(ExpPoolOfBlock(Kind, Header), P, Header->Seal) !=
+        (!KiCheckedMode || ExpSlotOfBlock(ExpPoolOfBlock(Kind, Header), Header) !=
                                POOL_SEAL_BROKEN)) { /* which says that the page is the pool's */
         return;
     }
@@ -88,12 +88,13 @@ static ULONG ExpUnseal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Tag)
         ExpCheckBlockInUse(Pool, Header);
         ExpUnlockPool(Pool, State);
     }
-    ULONG Slot = ExpReadSeal(Pool, P, Header->Seal);
+    ULONG Slot = ExpSlotOfBlock(Pool, Header);
     if (Slot == POOL_SEAL_BROKEN) {
         ExpReportBadSeal(Pool, Header);
     }
     ExpCheckTag(P, Header->PoolTag | (Slot & POOL_SEAL_PROTECTED ? PROTECTED_POOL : 0), Tag);
-    if (ExpReadSeal(Pool, P, __atomic_exchange_n(&Header->Seal, 0, __ATOMIC_RELAXED)) != Slot) {
+    ULONG64 Seal = __atomic_exchange_n(&Header->Seal, 0, __ATOMIC_RELAXED);
+    if (ExpReadSeal(Pool, P, Header->BlockSize, Seal) != Slot) {
         ExpReportBadSeal(Pool, Header);
     }
     return Slot & ~POOL_SEAL_PROTECTED;

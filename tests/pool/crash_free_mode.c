@@ -141,8 +141,21 @@ CRASH_TEST(FastOtherPool, "pool/free-mode/seal-of-another-pool", "0xC2 0xB $bloc
 {
     PUCHAR Block = Take(NonPagedPoolNx, TEST_TAG);
     PPOOL_HEADER Header = ExpHeaderOf(Block);
-    Header->Seal = ExpMakeSeal(&ExpPools[PoolKindNonPagedExecute], Block, 1);
+    Header->Seal = ExpMakeSeal(&ExpPools[PoolKindNonPagedExecute], Block, Header->BlockSize, 1);
     TestAnnounce("seal", Header->Seal);
+    ExFreePool(Block);
+}
+
+/* Whoever wrote over the end of the block in front: the size is part of the seal. */
+CRASH_TEST(FastSize, "pool/free-mode/size-of-a-block-written-over", "0x19 0x20 $header $next *",
+           "CACHE-4 A block in use has a seal, made with its pool's key, its size, its address and "
+           "its tag's slot.")
+{
+    PUCHAR Block = Take(NonPagedPoolNx, TEST_TAG);
+    PPOOL_HEADER Header = ExpHeaderOf(Block);
+    Header->BlockSize -= 2; /* so that the next header would lie in the block itself */
+    TestAnnounce("header", (ULONG_PTR)Header);
+    TestAnnounce("next", (ULONG_PTR)(Header + Header->BlockSize));
     ExFreePool(Block);
 }
 

@@ -40,6 +40,7 @@ static VOID Become(const IDENTITY *Identity)
     Cache->Key = Identity->Key;
     Cache->PagedTurn = Identity->PagedTurn;
     Cache->FreeKey = Identity->FreeKey;
+    ExpFillKeys(Cache);
     *Move.Head = Identity->Head;
 }
 
@@ -127,7 +128,7 @@ static VOID CheckSeal(VOID)
     PPOOL_HEADER Header = ExpHeaderOf(Move.Block);
     PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(PoolKindNonPagedNx, Header);
     CHECK_EQ(Header->PoolIndex, Pool->Index);
-    CHECK_NE(ExpReadSeal(Pool, Move.Block, Header->Seal), POOL_SEAL_BROKEN);
+    CHECK_NE(ExpSlotOfBlock(Pool, Header), POOL_SEAL_BROKEN);
 }
 
 static VOID FillList(VOID)
