@@ -763,7 +763,7 @@ TEST(SpecialCommands, "pool/special/commands-take-any-address", "SPECIAL-5")
         }
         Type("!poolfind", "Test 2");
         if (!Freed) {
-            ExFreePool(Block);
+            PoolFreeIfAny(Block);
         }
     }
     SpecialOff();

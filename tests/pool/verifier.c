@@ -101,6 +101,7 @@ TEST(VerifierLookaside, "pool/verifier/a-deleted-lookaside-list-does-not-matter"
     SpecialOn("pool");
     PNPAGED_LOOKASIDE_LIST List =
         ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(NPAGED_LOOKASIDE_LIST), TEST_TAG);
+    REQUIRE(List != NULL);
     ExInitializeNPagedLookasideList(List, NULL, NULL, 0, 64, TEST_TAG, 0);
     CHECK_EQ(ExpFindLookaside(List, sizeof(*List)), List);
     CHECK_EQ(ExpFindLookaside((PUCHAR)List + 16, PAGE_SIZE), NULL);
