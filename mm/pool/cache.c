@@ -44,7 +44,7 @@
 
 #define STEP          8 /* granules; blocks above POOL_EXACT_LIMIT are a multiple of it */
 #define FIRST_DEPTH   16
-#define MEDIUM_DEPTH  8 /* up to MEDIUM_LIMIT granules, */
+#define MEDIUM_DEPTH  10 /* up to MEDIUM_LIMIT granules, */
 #define MEDIUM_LIMIT  128
 #define LARGE_DEPTH   3       /* above */
 #define LIST_BYTES    0x14000 /* 1,024 blocks of 80 bytes */
