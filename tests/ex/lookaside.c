@@ -9,7 +9,7 @@
 #include "mm/mm.h"
 #include "mm/pool/pool.h"
 #include "monitor/monitor.h"
-#include "tests/test.h"
+#include "tests/ke/threads.h"
 
 #define LIST_TAG 'kooL'
 #define ENTRY    100
@@ -270,6 +270,7 @@ static VOID Churn(ULONG Count)
 
 TEST(LookRises, "lookaside/depth-rises-by-half-of-the-misses", "contract 2.10: Trimming")
 {
+    TestHoldClock(); /* it has the lists adjusted, too */
     MakeN(POOL_NX_ALLOCATION);
     Churn(20);
     ExpAdjustLookasides();
@@ -284,10 +285,12 @@ TEST(LookRises, "lookaside/depth-rises-by-half-of-the-misses", "contract 2.10: T
     CHECK_EQ(NList.L.Depth, 256);
     ExDeleteNPagedLookasideList(&NList);
     CHECK_EQ(Bytes(), 0);
+    TestReleaseClock();
 }
 
 TEST(LookSinks, "lookaside/depth-sinks-by-a-tenth-to-four", "LOOK-2")
 {
+    TestHoldClock();
     MakeN(POOL_NX_ALLOCATION);
     NList.L.Depth = 104;
     ExpAdjustLookasides();
@@ -297,10 +300,12 @@ TEST(LookSinks, "lookaside/depth-sinks-by-a-tenth-to-four", "LOOK-2")
     }
     CHECK_EQ(NList.L.Depth, 4);
     ExDeleteNPagedLookasideList(&NList);
+    TestReleaseClock();
 }
 
 TEST(LookRate, "lookaside/one-miss-in-200-is-no-reason-to-rise", "contract 2.10: > 0.5 %")
 {
+    TestHoldClock();
     MakeN(POOL_NX_ALLOCATION);
     for (ULONG i = 0; i < 200; i++) {
         GiveNPaged(&NList, ExAllocateFromNPagedLookasideList(&NList));
@@ -314,6 +319,7 @@ TEST(LookRate, "lookaside/one-miss-in-200-is-no-reason-to-rise", "contract 2.10:
     ExpAdjustLookasides();
     CHECK_EQ(NList.L.Depth, 5);
     ExDeleteNPagedLookasideList(&NList);
+    TestReleaseClock();
 }
 
 TEST(LookLevels, "lookaside/at-dispatch-level-and-paged-at-apc-level", "contract 1.4")
