@@ -80,7 +80,7 @@ static BOOLEAN KeepsWhatItMay(const POOL_CASE *Case)
 {
     return KeepsSoMany(Case, SMALL, 16, LONGEST, (1 + POOL_DEPOT_CHAINS) * LONGEST) &&
            KeepsSoMany(Case, 480, 16, 165, (1 + POOL_DEPOT_CHAINS) * 165) &&
-           KeepsSoMany(Case, 1008, 8, 8, 8) && KeepsSoMany(Case, 4000, 3, 3, 3);
+           KeepsSoMany(Case, 1008, 10, 10, 10) && KeepsSoMany(Case, 4000, 3, 3, 3);
 }
 
 TEST(CachesDepth, "pool/caches/a-list-doubles-up-to-its-greatest-length",
