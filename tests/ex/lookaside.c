@@ -373,8 +373,9 @@ CRASH_TEST(CrashLookHigher, "lookaside/nonpaged-above-dispatch-level", "0xC4 0xE
            "contract 1.4: N-paged lookaside ops <= DISPATCH")
 {
     MakeN(0);
+    PVOID Entry = ExAllocateFromNPagedLookasideList(&NList);
     KeRaiseIrqlToSynchLevel();
-    GiveNPaged(&NList, NULL);
+    ExFreeToNPagedLookasideList(&NList, Entry);
 }
 
 CRASH_TEST(CrashLookPagedInit, "lookaside/paged-made-at-dispatch-level", "0xC4 0xE5 0x2 0x0 0x0",
