@@ -95,33 +95,12 @@ BOOLEAN MiFindSpecial(PVOID Address, PMI_SPECIAL_PLACE Place)
 
 /* ---- taking ---------------------------------------------------------------------------------- */
 
-static BOOLEAN MiBackRecordPage(PVOID Va)
-{
-    if (!MiCreatePageTables(Va, 1)) {
-        return FALSE;
-    }
-    PMMPTE Pte = MiGetPteAddress(Va);
-    if (MiReadPte(Pte).Hard.Valid) {
-        return TRUE;
-    }
-    if (!MiChargeCommit(1)) {
-        return FALSE;
-    }
-    PFN_NUMBER Pfn = MiAllocatePage(MiPageZeroed);
-    if (Pfn == MI_NO_PAGE) {
-        MiReturnCommit(1);
-        return FALSE;
-    }
-    MiMapPage(Pte, Pfn, MM_READWRITE);
-    return TRUE;
-}
-
 /* Memory for a record that is used for the first time, and page tables for its page. */
 static BOOLEAN MiPrepareRecord(MI_REGION_ID Pool, ULONG Index)
 {
     PCHAR Record = (PCHAR)MiSpecialRecord(Pool, Index);
-    return MiBackRecordPage(PAGE_ALIGN(Record)) &&
-           MiBackRecordPage(PAGE_ALIGN(Record + sizeof(MI_SPECIAL_RECORD) - 1)) &&
+    return MiBackMapPage(PAGE_ALIGN(Record)) &&
+           MiBackMapPage(PAGE_ALIGN(Record + sizeof(MI_SPECIAL_RECORD) - 1)) &&
            MiCreatePageTables(MiSpecialPage(Pool, Index), 1);
 }
 

@@ -94,13 +94,15 @@ PMI_REGION MiRegionOf(PVOID Va)
 
 BOOLEAN MiBackMapPage(PVOID Va)
 {
-    if (!MiCreatePageTables(Va, 1) || !MiChargeCommit(1)) {
+    if (!MiCreatePageTables(Va, 1)) {
         return FALSE;
     }
     PMMPTE Pte = MiGetPteAddress(Va);
     if (MiReadPte(Pte).Hard.Valid) {
-        MiReturnCommit(1); /* from a growth whose second page failed */
-        return TRUE;
+        return TRUE; /* for another record, or from a growth whose second page failed */
+    }
+    if (!MiChargeCommit(1)) {
+        return FALSE;
     }
     PFN_NUMBER Pfn = MiAllocatePage(MiPageZeroed);
     if (Pfn == MI_NO_PAGE) {

@@ -379,6 +379,21 @@ ExpPopCached:
 2:  RESTART_SEQUENCE 1b, 2b
     ret
 
+    .macro PUSH full
+    movq CACHE(CACHE_HEADS)(, %rsi, 8), %rax
+    movq %rax, HEADER_SEAL(%rdi)
+    incl %eax
+    cmpw CACHE(CACHE_DEPTHS)(, %rsi, 2), %ax
+    ja \full
+    movq %rdi, %rcx
+    shlq $LIST_SHIFT, %rcx
+    movw %ax, %cx
+    movq %rcx, CACHE(CACHE_HEADS)(, %rsi, 8)
+2:  RESTART_SEQUENCE 1b, 2b
+    movl $1, %eax
+    ret
+    .endm
+
 /*
  * BOOLEAN ExpPushCachedOf(PVOID Block, ULONG64 List, ULONG64 NodeBits): FALSE also when this is
  * another node's processor.
@@ -388,37 +403,13 @@ ExpPopCached:
 ExpPushCachedOf:
 1:  cmpq %rdx, CACHE(CACHE_NODE)
     jne 3f
-    movq CACHE(CACHE_HEADS)(, %rsi, 8), %rax
-    movq %rax, HEADER_SEAL(%rdi)
-    incl %eax
-    cmpw CACHE(CACHE_DEPTHS)(, %rsi, 2), %ax
-    ja 3f
-    movq %rdi, %rcx
-    shlq $LIST_SHIFT, %rcx
-    movw %ax, %cx
-    movq %rcx, CACHE(CACHE_HEADS)(, %rsi, 8)
-2:  RESTART_SEQUENCE 1b, 2b
-    movl $1, %eax
-    ret
-3:  xorl %eax, %eax
-    ret
+    PUSH 3f
 
 /* BOOLEAN ExpPushCached(PVOID Block, ULONG64 List): FALSE when the list has all it may have. */
     .balign 16
     .globl ExpPushCached
 ExpPushCached:
-1:  movq CACHE(CACHE_HEADS)(, %rsi, 8), %rax
-    movq %rax, HEADER_SEAL(%rdi)
-    incl %eax
-    cmpw CACHE(CACHE_DEPTHS)(, %rsi, 2), %ax
-    ja 3f
-    movq %rdi, %rdx
-    shlq $LIST_SHIFT, %rdx
-    movw %ax, %dx
-    movq %rdx, CACHE(CACHE_HEADS)(, %rsi, 8)
-2:  RESTART_SEQUENCE 1b, 2b
-    movl $1, %eax
-    ret
+1:  PUSH 3f
 3:  xorl %eax, %eax
     ret
 

@@ -255,19 +255,6 @@ TEST(CachesExhausted, "pool/caches/no-request-fails-while-another-processor-keep
 
 /* ---- free mode: cache.S ---------------------------------------------------------------------- */
 
-/* Runs a body where cache.S serves; FALSE when somebody watches all requests. */
-static VOID InFreeMode(VOID (*Body)(VOID))
-{
-    BOOLEAN Checked = KiCheckedMode;
-    KiSetCheckedMode(FALSE);
-    if (ExpOwnCache()->FastLimit == 0) {
-        TestSkip("somebody watches all requests");
-    } else {
-        Body();
-    }
-    KiSetCheckedMode(Checked);
-}
-
 /* A recycled block of each size: 16 bytes of grain, as large as its class, whole and zeroed. */
 static VOID AllSizes(VOID)
 {
@@ -296,7 +283,7 @@ static VOID AllSizes(VOID)
 TEST(CachesSizes, "pool/caches/every-size-is-cleared-and-no-more",
      "contract 2.4: ExAllocatePool2 clears")
 {
-    InFreeMode(AllSizes);
+    PoolInFreeMode(AllSizes);
 }
 
 /* Recycled pages, which are kept from the first free on. */
@@ -327,7 +314,7 @@ static VOID AllPageSizes(VOID)
 
 TEST(CachesPageSizes, "pool/caches/whole-pages-are-cleared-as-far-as-asked", "BIG-1")
 {
-    InFreeMode(AllPageSizes);
+    PoolInFreeMode(AllPageSizes);
 }
 
 /* A page that is kept is free: nothing is charged, and no request of pages fails for its sake. */
@@ -356,7 +343,7 @@ static VOID KeptPages(VOID)
 
 TEST(CachesKeptPages, "pool/caches/kept-pages-serve-whoever-needs-pages", "CACHE-5")
 {
-    InFreeMode(KeptPages);
+    PoolInFreeMode(KeptPages);
 }
 
 /* As ExAllocatePool2 with POOL_FLAG_UNINITIALIZED and the older routines leave them. */
@@ -381,7 +368,7 @@ static VOID Recycled(VOID)
 
 TEST(CachesRecycled, "pool/caches/recycled-contents-show-through", "")
 {
-    InFreeMode(Recycled);
+    PoolInFreeMode(Recycled);
 }
 
 static VOID NoBytes(VOID)
@@ -404,7 +391,7 @@ static VOID NoBytes(VOID)
 
 TEST(CachesNoBytes, "pool/caches/no-bytes-cost-a-smallest-block", "")
 {
-    InFreeMode(NoBytes);
+    PoolInFreeMode(NoBytes);
 }
 
 /* What is no tag is refused although a block is at hand, and the block is there afterwards. */
@@ -429,7 +416,7 @@ static VOID BadTags(VOID)
 
 TEST(CachesBadTags, "pool/caches/a-bad-tag-costs-no-block", "")
 {
-    InFreeMode(BadTags);
+    PoolInFreeMode(BadTags);
 }
 
 static ULONG HomeOf(ULONG Tag)
@@ -483,7 +470,7 @@ static VOID SharedHome(VOID)
 
 TEST(CachesHome, "pool/caches/tags-that-share-a-home-are-counted-apart", "POOL-11")
 {
-    InFreeMode(SharedHome);
+    PoolInFreeMode(SharedHome);
 }
 
 /* The largest sum that a reading has seen. */
@@ -509,7 +496,7 @@ static VOID Peaks(VOID)
 
 TEST(CachesPeak, "pool/caches/a-peak-is-the-largest-sum-that-was-read", "")
 {
-    InFreeMode(Peaks);
+    PoolInFreeMode(Peaks);
 }
 
 /* Where the share of a level begins, a block at hand is not given to it either. */
@@ -532,7 +519,7 @@ static VOID Scarce(VOID)
 TEST(CachesScarce, "pool/caches/a-low-priority-gets-nothing-below-its-share",
      "PRIO-1 A request is refused if fewer pages than its level's share would be left behind it.")
 {
-    InFreeMode(Scarce);
+    PoolInFreeMode(Scarce);
 }
 
 /* A free build reads no IRQL on the common path. */
@@ -551,5 +538,5 @@ static VOID HighLevel(VOID)
 
 TEST(CachesHighLevel, "pool/caches/the-common-path-reads-no-level", "")
 {
-    InFreeMode(HighLevel);
+    PoolInFreeMode(HighLevel);
 }

@@ -28,6 +28,18 @@ VOID PoolForEachUncached(BOOLEAN (*Check)(const POOL_CASE *Case))
     ExpUseCaches(TRUE);
 }
 
+VOID PoolInFreeMode(VOID (*Body)(VOID))
+{
+    BOOLEAN Checked = KiCheckedMode;
+    KiSetCheckedMode(FALSE);
+    if (ExpOwnCache()->FastLimit == 0) {
+        TestSkip("somebody watches all requests");
+    } else {
+        Body();
+    }
+    KiSetCheckedMode(Checked);
+}
+
 VOID PoolDrain(VOID)
 {
     for (POOL_KIND Kind = 0; Kind < PoolKindCount; Kind++) {

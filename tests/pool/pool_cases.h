@@ -24,6 +24,8 @@ VOID PoolForEach(BOOLEAN (*Check)(const POOL_CASE *Case));
 
 /* The same while no processor keeps blocks: what is freed merges at once. */
 VOID PoolForEachUncached(BOOLEAN (*Check)(const POOL_CASE *Case));
+/* Runs a body in free mode, where cache.S serves; skips it if somebody watches all requests. */
+VOID PoolInFreeMode(VOID (*Body)(VOID));
 /* Has all processors give back the blocks that they keep. */
 VOID PoolDrain(VOID);
 

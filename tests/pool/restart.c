@@ -491,19 +491,6 @@ static BOOLEAN CountsAreEven(VOID)
 
 /* ---- the tests ------------------------------------------------------------------------------- */
 
-/* Runs a body in free mode, where cache.S serves, if nobody wants to see all requests. */
-static VOID InFreeMode(TEST_STEP_ROUTINE *Body)
-{
-    BOOLEAN Checked = KiCheckedMode;
-    KiSetCheckedMode(FALSE);
-    if (ExpOwnCache()->FastLimit == 0) {
-        TestSkip("somebody watches all requests");
-    } else {
-        Body();
-    }
-    KiSetCheckedMode(Checked);
-}
-
 static VOID WalkAll(STEPPER Stepper)
 {
     KeInitializeDpc(&Steps.Dpc, InterfereLater, NULL);
@@ -538,20 +525,20 @@ static VOID WalkByDebugger(VOID)
 TEST(RestartTrap, "pool/restart/a-conflict-at-each-instruction",
      "RESTART-2 A trap that comes back to a sequence comes back to its beginning.")
 {
-    InFreeMode(WalkByTrap);
+    PoolInFreeMode(WalkByTrap);
 }
 
 TEST(RestartDpc, "pool/restart/a-dpc-at-each-instruction",
      "CACHE-3 A processor's lists are changed by that processor only, by one store.")
 {
-    InFreeMode(WalkByDpc);
+    PoolInFreeMode(WalkByDpc);
 }
 
 /* Its handler may allocate, and with interrupts on others may come first. */
 TEST(RestartDebugger, "pool/restart/a-debugger-at-each-instruction",
      "RESTART-4 A single step ends behind a sequence, not in its middle.")
 {
-    InFreeMode(WalkByDebugger);
+    PoolInFreeMode(WalkByDebugger);
 }
 
 /* The sequences that begin where another one goes on that was stopped. */
@@ -601,7 +588,7 @@ TEST(RestartWatch, "pool/restart/only-the-last-instruction-changes-the-list",
      "RESTART-1 A sequence is [begin, end); the last instruction in front of `end` is the only one "
      "whose effect others see.")
 {
-    InFreeMode(WatchAll);
+    PoolInFreeMode(WatchAll);
 }
 
 TEST(RestartTable, "pool/restart/a-sequence-goes-back-to-its-beginning",
