@@ -14,9 +14,9 @@
  *
  *   BIG-1  The state of a block in the table has its seal, or the word of the list that it is on;
  *          where no block begins, the state is zero or not backed.
+ *   BIG-2  A block without a backed state is on no list and is served by the table alone.
  *   BIG-3  A processor keeps pages of its own node only (NODE-4); a block whose pages are of
  *          several is kept by nobody. The key is one for all nodes.
- *   BIG-2  A block without a backed state is on no list and is served by the table alone.
  */
 #include "mm/pool/cache.h"
 #include "mm/pool/request.h"

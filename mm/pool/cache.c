@@ -18,7 +18,7 @@
  * written over opens no seal. The tag's slot in the seal saves the search for it.
  *
  * How much is kept. Small blocks (up to 512 bytes with header) have lists that begin short and
- * double whenever one overflows, up to a share of memory. One that overflows at its greatest length
+ * double whenever one overflows, up to 80 KiB a list. One that overflows at its greatest length
  * gives all it has, as a chain, to the depot, where a processor whose list is empty finds it: what
  * one processor allocates and another frees travels in chains, not in blocks. Larger blocks have
  * few sizes (a multiple of 128 bytes), short lists and no depot. What finds no room goes to the
@@ -28,11 +28,12 @@
  *   CACHE-1  A block on a list has PoolType POOL_BLOCK_CACHED, the size of the list, and the word
  *            of the rest of the list in place of a seal. For the pool it is a block in use.
  *   CACHE-2  A list's word counts its blocks; no list is longer than its Depth was at the last
- *            push.
+ *            push, but for a chain that came whole from the depot.
  *   CACHE-3  A processor's lists are changed by that processor only, by one store.
  *   CACHE-4  A block in use has a seal, made with its pool's key, its size, its address and its
  *            tag's slot.
- *   CACHE-5  No request fails for want of pages while a processor keeps a block of that pool.
+ *   CACHE-5  No request fails for want of pages while a processor keeps a block of that pool. (A
+ *            chain on its way to or from a depot is nobody's for a moment, and not called back.)
  *   NODE-4   A processor's lists have nonpaged blocks of one node only, its own (or, if that has no
  *            memory, the nearest). A free on another node finds a seal that its processor's key
  *            does not open, and goes by the header to the pool that the block is of. Wherever a
