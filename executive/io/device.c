@@ -19,21 +19,22 @@ static LIST_ENTRY IopFunctions = {&IopFunctions, &IopFunctions};
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-static VOID IopNoteCapabilities(PIOP_FUNCTION Function)
+UCHAR IopNextCapability(PIOP_FUNCTION Function, UCHAR Kind, ULONG Previous)
 {
-    ULONG Next = HalpReadPci(Function->Address, PCI_CAPABILITIES) & 0xFC;
     if (!(HalpReadPci(Function->Address, PCI_COMMAND) >> 16 & PCI_STATUS_CAPABILITIES)) {
-        return;
+        return 0;
     }
-    for (ULONG i = 0; i < MAX_CAPABILITIES && Next != 0; i++) {
-        ULONG Head = HalpReadPci(Function->Address, Next);
-        if ((Head & 0xFF) == PCI_CAPABILITY_MSI) {
-            Function->Msi = (UCHAR)Next;
-        } else if ((Head & 0xFF) == PCI_CAPABILITY_MSIX) {
-            Function->Msix = (UCHAR)Next;
+    BOOLEAN Behind = Previous == 0;
+    ULONG At = HalpReadPci(Function->Address, PCI_CAPABILITIES) & 0xFC;
+    for (ULONG i = 0; i < MAX_CAPABILITIES && At != 0; i++) {
+        ULONG Head = HalpReadPci(Function->Address, At);
+        if (Behind && (Head & 0xFF) == Kind) {
+            return (UCHAR)At;
         }
-        Next = Head >> 8 & 0xFC;
+        Behind |= At == Previous;
+        At = Head >> 8 & 0xFC;
     }
+    return 0;
 }
 
 static VOID IopNoteFunction(ULONG Address, PVOID Context)
@@ -45,7 +46,8 @@ static VOID IopNoteFunction(ULONG Address, PVOID Context)
     if (Function != NULL) {
         *Function =
             (IOP_FUNCTION){.Address = Address, .Vendor = Id & 0xFFFF, .Device = (USHORT)(Id >> 16)};
-        IopNoteCapabilities(Function);
+        Function->Msi = IopNextCapability(Function, PCI_CAPABILITY_MSI, 0);
+        Function->Msix = IopNextCapability(Function, PCI_CAPABILITY_MSIX, 0);
         InsertTailList(&IopFunctions, &Function->Links);
     }
 }

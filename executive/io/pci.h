@@ -8,7 +8,7 @@
 
 #define PCI_ID           0x00
 #define PCI_COMMAND      0x04 /* status in the upper half */
-#define PCI_BASE_ADDRESS 0x10 /* six of them */
+#define PCI_BASE_ADDRESS 0x10 /* PCI_BASE_ADDRESSES of them */
 #define PCI_CAPABILITIES 0x34
 #define PCI_INTERRUPT    0x3C /* line, and pin in the next byte */
 
@@ -17,12 +17,14 @@
 #define PCI_COMMAND_NO_LINE     0x400 /* leaves its line alone */
 #define PCI_STATUS_CAPABILITIES 0x10
 
-#define PCI_BASE_PORTS   0x1
-#define PCI_BASE_TYPE    0x6
-#define PCI_BASE_64_BITS 0x4
+#define PCI_BASE_PORTS     0x1
+#define PCI_BASE_TYPE      0x6
+#define PCI_BASE_64_BITS   0x4
+#define PCI_BASE_ADDRESSES 6
 
-#define PCI_CAPABILITY_MSI  0x05
-#define PCI_CAPABILITY_MSIX 0x11
+#define PCI_CAPABILITY_MSI    0x05
+#define PCI_CAPABILITY_VENDOR 0x09
+#define PCI_CAPABILITY_MSIX   0x11
 
 /* MSI. Control is the upper half of the first register. */
 #define PCI_MSI_CONTROL       2
@@ -48,5 +50,10 @@
 #define PCI_MSIX_WORDS      4 /* of an entry: address, its upper half, value, control */
 #define PCI_MSIX_MASKED     0x1
 
+/*
+ * Where the next capability of that kind begins behind the one at register Previous, or the first
+ * for 0; 0 when there is none.
+ */
+UCHAR IopNextCapability(PIOP_FUNCTION Function, UCHAR Kind, ULONG Previous);
 /* Sets or clears bits of the command register. */
 VOID IopSetCommand(PIOP_FUNCTION Function, USHORT Bits, BOOLEAN Set);
