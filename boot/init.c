@@ -7,6 +7,7 @@
  * before the first test runs.
  */
 #include "boot/boot.h"
+#include "drivers/drivers.h"
 #include "executive/ex/ex.h"
 #include "executive/ex/lookaside.h"
 #include "executive/io/io.h"
@@ -115,5 +116,6 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     IopInitialize();
     ExpInitializeWorkers();
     ExpInitializeLookasides();
+    VirtioStartDisks();
     KiRunHouse();
 }
