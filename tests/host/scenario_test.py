@@ -4,7 +4,7 @@ import os
 import unittest
 
 from fakes import BASE, LauncherTest, kernel
-from tarnlib import elf, iso, machine, qemu, scenario
+from tarnlib import disk, elf, iso, machine, qemu, scenario
 from tarnlib.errors import TarnError
 from tarnlib.machine import Machine
 
@@ -181,10 +181,47 @@ class MachineTest(LauncherTest):
         self.assertIn('nodeid=2,memdev=node2 ', words)
 
     def test_empty_disk_is_sparse(self):
-        words = self.words({'disk': 256 << 20})
+        words = self.words({'disk': [256 << 20]})
         self.assertIn('virtio-blk-pci,drive=disk', words)
         status = os.stat(self.path('disk/x.img'))
         self.assertEqual((256 << 20, 0), (status.st_size, status.st_blocks))
+
+    def test_several_disks(self):
+        with open(self.path('a,b.img'), 'wb'):
+            pass
+        words = self.words({'disk': [1 << 20, self.path('a,b.img')]})
+        self.assertIn('disk/x.img,cache.no-flush=on,node-name=disk ', words)
+        self.assertIn('a,,b.img,cache.no-flush=on,node-name=disk1 ', words)
+        self.assertIn('virtio-blk-pci,drive=disk1,', words)
+
+    def test_no_disk(self):
+        self.assertNotIn('virtio-blk', self.words({'disk': [1 << 20]}, {'disk': ['none']}))
+
+    def test_disk_that_fails(self):
+        words = self.words({'disk': [1 << 20], 'disk_error': [
+            disk.fault('write:4-17:once'), disk.fault('read:80:x2'), disk.fault('flush')]})
+        chain = ('-blockdev driver=file,filename={},cache.no-flush=on,node-name=disk-1 -blockdev '
+                 'driver=blkdebug,image=disk-1,'.format(self.path('disk/x.img')))
+        self.assertIn(chain, words)
+        rules = [f'event=none,inject-error.{number}.iotype=write,inject-error.{number}.'
+                 f'sector={sector},inject-error.{number}.once=on'
+                 for number, sector in enumerate((4, 8, 16))]
+        rules += [f'event=none,inject-error.{number}.iotype=read,inject-error.{number}.'
+                  f'sector=80,inject-error.{number}.once=on' for number in (3, 4)]
+        rules += ['event=none,inject-error.5.iotype=flush']
+        self.assertIn(','.join(f'inject-error.{number}.{rule}'
+                               for number, rule in enumerate(rules)) + ',node-name=disk ', words)
+
+    def test_slow_disk_that_is_read_only(self):
+        words = self.words({'disk': [1 << 20, 1 << 20], 'disk_error': [disk.fault('read')],
+                            'disk_slow': 50, 'disk_read_only': True})
+        for part in ('node-name=disk-1,read-only=on ', 'node-name=disk-2,read-only=on ',
+                     '-object throttle-group,id=slow,x-iops-total=50 ',
+                     '-blockdev driver=throttle,throttle-group=slow,file=disk-2,node-name=disk,'
+                     'read-only=on ',
+                     '-device virtio-blk-pci,drive=disk,werror=report,rerror=report ',
+                     'node-name=disk1 '):
+            self.assertIn(part, words)
 
     def test_devices(self):
         words = self.words({'device': ['edu', 'virtio-rng', 'edu']})

@@ -63,6 +63,23 @@ class WordsTest(ErrorTest):
                       ('is no ISO image', 'run', '--iso=' + self.path('tarn.elf')),
                       ('--disk 1073740800M', 'run', '--cmdline', 'a', '--disk', '1048575G'))
 
+    def test_disks(self):
+        error = ('run', '--disk', '64M', '--disk-error')
+        self.all_fail(2, ('`erase` is no error of a disk: write read:SECTOR', *error, 'erase'),
+                      ('`flush:8` is no error of a disk', *error, 'flush:8'),
+                      ('`read:x` is no error of a disk', *error, 'read:x'),
+                      ('`write:once:8` is no error of a disk', *error, 'write:once:8'),
+                      ('9-8 is no range of sectors', *error, 'read:9-8'),
+                      ('is no range of sectors', *error, 'read:99999999999999999'),
+                      ('`read:8:x0` is no error of a disk', *error, 'read:8:x0'),
+                      ('`read:0-2048`: 256 pages are the most', *error, 'read:0-2048'),
+                      ('`0` is no rate', 'run', '--disk-slow', '0'),
+                      ('`fast` is no rate', 'run', '--disk-slow', 'fast'))
+        none = ('run', '--disk', 'none')
+        self.all_fail(2, ('--disk-error needs --disk', *none, '--disk-error', 'read'),
+                      ('--disk-slow needs --disk', *none, '--disk-slow', '5'),
+                      ('--disk-read-only needs --disk', *none, '--disk-read-only'))
+
     def test_image_has_its_words_inside(self):
         with open(self.path('x.iso'), 'wb') as file:
             file.write(bytes(0x8001) + b'CD001')

@@ -8,12 +8,14 @@ import argparse
 import os
 import re
 
+from tarnlib import disk
 from tarnlib.errors import USAGE, TarnError
 
 UNITS = {'': 1 << 20, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30}
 DEFAULTS = {'cpus': 1, 'sockets': None, 'mem': 64 << 20, 'numa': None, 'distance': (),
-            'disk': None, 'device': (), 'accel': 'tcg', 'icount': False, 'cpu': 'max',
-            'kernel': None, 'iso': None, 'uefi': False, 'cmdline': '', 'timeout': None}
+            'disk': (), 'disk_error': (), 'disk_slow': None, 'disk_read_only': False, 'device': (),
+            'accel': 'tcg', 'icount': False, 'cpu': 'max', 'kernel': None,
+            'iso': None, 'uefi': False, 'cmdline': '', 'timeout': None}
 DISTANCE_SELF, DISTANCE_OTHER = 10, 20
 DEVICES = ('edu', 'virtio-rng')
 FLAGS_WITH_FILE = ('--iso', '--kernel')
@@ -127,8 +129,15 @@ def add_options(parser):
                 '0:CPU is a node without memory')
     option('--distance', type=distance, metavar='A-B=D', action='append',
            help='distance of two nodes (20); may be given more than once')
-    option('--disk', type=size_or_file, metavar='SIZE|FILE',
-           help='a virtio-blk disk: an empty one of that size, or the image FILE')
+    option('--disk', type=size_or_file, metavar='SIZE|FILE', action='append',
+           help='a virtio-blk disk: an empty one of that size, or the image FILE; may be given '
+                'more than once; none: no disk (tools/tarn run has one of 256M)')
+    option('--disk-error', type=disk.fault, metavar='WHAT', action='append',
+           help='the first disk fails: read, write or flush, then :SECTOR or :SECTOR-SECTOR for '
+                'some 512-byte sectors only, then :once or :x3 for so many times only (each page)')
+    option('--disk-slow', type=disk.rate, metavar='N',
+           help='the first disk does N transfers a second at most')
+    option('--disk-read-only', action='store_true', help='the first disk refuses to be written')
     option('--device', choices=DEVICES, action='append',
            help="a PCI device of QEMU's, for the tests of interrupts: edu has a line and one "
                 'message (MSI), virtio-rng five messages (MSI-X); may be given more than once')
@@ -208,6 +217,7 @@ class Machine:
                 owners[cpu] = node
 
     def _check(self):
+        disk.check(self)
         if self.icount and self.accel == 'kvm':
             raise TarnError('--icount needs TCG: leave --accel kvm out', USAGE)
         if self.icount and self.cpus > 1 and self.accel == 'auto':

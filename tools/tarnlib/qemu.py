@@ -2,7 +2,7 @@
 
 import os
 
-from tarnlib import elf, paths
+from tarnlib import disk, elf, paths
 from tarnlib.errors import USAGE, TarnError
 from tarnlib.machine import DISTANCE_OTHER, DISTANCE_SELF
 
@@ -83,23 +83,6 @@ def _nodes(machine):
     return words
 
 
-def _disk(machine, name):
-    """The drive; an image of a given size is made anew, empty and sparse."""
-    path = machine.disk
-    if isinstance(path, int):
-        path = paths.build('disk', paths.flat(name) + '.img')
-        try:
-            with open(path, 'wb') as file:
-                file.truncate(machine.disk)
-        except OSError as error:
-            raise TarnError(f'--disk {machine.disk >> 20}M: {error.strerror}', USAGE) from None
-    elif not os.path.isfile(path):
-        raise TarnError(f'--disk {path}: no such image; give a size to get an empty disk', USAGE)
-    escaped = path.replace(',', ',,')
-    return ['-drive', f'file={escaped},if=none,id=disk,format=raw,cache=unsafe',
-            '-device', 'virtio-blk-pci,drive=disk']
-
-
 def _devices(machine):
     words = []
     for name in machine.device:
@@ -129,5 +112,5 @@ def command(machine, name, serial):
     if machine.numa:
         words += _nodes(machine)
     if machine.disk:
-        words += _disk(machine, name)
+        words += disk.words(machine, name)
     return words + _devices(machine) + _boot(machine)

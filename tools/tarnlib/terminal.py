@@ -16,6 +16,7 @@ STATUS = {verdict.ALL_PASSED: errors.PASS, verdict.SOME_FAILED: errors.FAILED,
 LEFT = b'QEMU: Terminated'  # what QEMU prints at Ctrl-A X
 TAIL = 64
 MEMORY = 256 << 20
+DISK = 256 << 20
 
 
 class Terminal:
@@ -91,7 +92,7 @@ def _check_input(machine):
 
 
 def run(options, log):
-    machine = Machine({'mem': MEMORY}, options)
+    machine = Machine({'mem': MEMORY, 'disk': (DISK,)}, options)
     log = log or paths.log('run')
     try:
         with open(log, 'wb'):
