@@ -487,6 +487,33 @@ extern MI_QUIET MiQuietCommit; /* of MmTotalCommittedPages */
 BOOLEAN MiChargeCommit(SIZE_T Pages);
 VOID MiReturnCommit(SIZE_T Pages);
 
+/* ---- pages that must stay (pin.c) ------------------------------------------------------------ */
+
+/*
+ * Brings the page of an address in, for writing if Write, and adds a reference so that it stays;
+ * *Pfn is its number. STATUS_ACCESS_VIOLATION: there is none, or it may not be written.
+ * STATUS_INSUFFICIENT_RESOURCES: it has as many references as can be counted. Device memory has no
+ * references: *Pfn is no MiIsPfn then. <= APC_LEVEL if the page may be out of memory, else <=
+ * DISPATCH_LEVEL.
+ */
+NTSTATUS MiPinPage(PVOID Va, BOOLEAN Write, PPFN_NUMBER Pfn);
+/* One more reference to a page that has one. FALSE: it has none, or all that can be counted. */
+BOOLEAN MiPinFrame(PFN_NUMBER Pfn);
+/*
+ * Takes a reference back. Bug check 0x4E/7 (page, share count, 0) when only the owner's is left.
+ * <= DISPATCH_LEVEL.
+ */
+VOID MiUnpinPage(PFN_NUMBER Pfn);
+
+/*
+ * Marks of active pages that no fault brought in, in OriginalPte.Soft.PageFileLow: what a routine
+ * that gets them back knows them by. The protection there says how the page is cached, 0 if that is
+ * not decided.
+ */
+#define MI_MARK_MDL_PAGE   0xD /* MmAllocatePagesForMdl: in no region */
+#define MI_MARK_CONTIGUOUS 0xE /* first of a block; PageFileHigh: its pages */
+#define MI_MARK_NONCACHED  0xF /* the same */
+
 /* ---- regions of system address space (sysva.c) ----------------------------------------------- */
 
 typedef enum _MI_REGION_ID {
