@@ -9,11 +9,11 @@
  * The parts: wdm_ke.h IRQL, locks, DPCs, bug check, time; wdm_thread.h threads, priorities,
  * processors; wdm_wait.h events, timers, waits; wdm_apc.h APCs; wdm_lock.h the other locks;
  * wdm_interrupt.h service routines;
- * wdm_ex.h pools; wdm_mm.h memory and MDLs; wdm_rtl.h memory blocks, lists, bitmaps; wdm_list.h
- * interlocked lists; wdm_string.h strings; wdm_dbg.h printing; wdm_hal.h interlocked operations,
- * ports and registers; wdm_seh.h exceptions; wdm_ob.h objects and handles; wdm_event.h events by
- * name; wdm_ps.h system threads; wdm_work.h work items; wdm_processor.h processors, groups and
- * nodes.
+ * wdm_ex.h pools; wdm_mm.h memory; wdm_mdl.h MDLs; wdm_rtl.h memory blocks, lists, bitmaps;
+ * wdm_list.h interlocked lists; wdm_string.h strings; wdm_dbg.h printing; wdm_hal.h interlocked
+ * operations, ports and registers; wdm_seh.h exceptions; wdm_ob.h objects and handles; wdm_event.h
+ * events by name; wdm_ps.h system threads; wdm_work.h work items; wdm_processor.h processors,
+ * groups and nodes.
  */
 #pragma once
 
@@ -32,6 +32,7 @@
 #include <wdm_ex.h>
 #include <wdm_seh.h>
 #include <wdm_mm.h>
+#include <wdm_mdl.h>
 #include <wdm_rtl.h>
 #include <wdm_list.h>
 #include <wdm_lookaside.h>

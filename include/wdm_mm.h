@@ -1,5 +1,5 @@
 /*
- * wdm_mm.h - page arithmetic, MDLs and address queries. Part of wdm.h.
+ * wdm_mm.h - page arithmetic, address queries, device registers. Part of wdm.h.
  */
 #pragma once
 
@@ -33,54 +33,6 @@ FORCEINLINE SIZE_T ADDRESS_AND_SIZE_TO_SPAN_PAGES(PCVOID Va, SIZE_T Size)
     return BYTES_TO_PAGES(BYTE_OFFSET(Va) + Size);
 }
 
-/* Describes a buffer page by page; ULONG_PTR page frame numbers follow it. Contract 3.9. */
-typedef struct _MDL {
-    struct _MDL *Next;
-    CSHORT Size; /* bytes, with the page frame numbers */
-    CSHORT MdlFlags;
-    struct _EPROCESS *Process;
-    PVOID MappedSystemVa;
-    PVOID StartVa; /* page aligned */
-    ULONG ByteCount;
-    ULONG ByteOffset;
-} MDL, *PMDL;
-typedef const MDL *PCMDL;
-_Static_assert(sizeof(MDL) == 0x30 && offsetof(MDL, MdlFlags) == 0xA, "driver ABI");
-_Static_assert(offsetof(MDL, MappedSystemVa) == 0x18 && offsetof(MDL, StartVa) == 0x20 &&
-                   offsetof(MDL, ByteCount) == 0x28 && offsetof(MDL, ByteOffset) == 0x2C,
-               "driver ABI");
-
-#define MDL_MAPPED_TO_SYSTEM_VA     0x0001
-#define MDL_PAGES_LOCKED            0x0002
-#define MDL_SOURCE_IS_NONPAGED_POOL 0x0004
-#define MDL_ALLOCATED_FIXED_SIZE    0x0008
-#define MDL_PARTIAL                 0x0010
-#define MDL_PARTIAL_HAS_BEEN_MAPPED 0x0020
-#define MDL_IO_PAGE_READ            0x0040
-#define MDL_WRITE_OPERATION         0x0080
-#define MDL_PARENT_MAPPED_SYSTEM_VA 0x0100
-#define MDL_FREE_EXTRA_PTES         0x0200
-#define MDL_IO_SPACE                0x0800
-#define MDL_MAPPING_CAN_FAIL        0x2000
-
-/* Fields of an MDL under their documented names. Any IRQL. DDI wdm MmGetMdl... */
-FORCEINLINE PVOID MmGetMdlVirtualAddress(PCMDL Mdl)
-{
-    return (PCHAR)Mdl->StartVa + Mdl->ByteOffset;
-}
-FORCEINLINE ULONG MmGetMdlByteCount(PCMDL Mdl)
-{
-    return Mdl->ByteCount;
-}
-FORCEINLINE ULONG MmGetMdlByteOffset(PCMDL Mdl)
-{
-    return Mdl->ByteOffset;
-}
-FORCEINLINE PPFN_NUMBER MmGetMdlPfnArray(PMDL Mdl)
-{
-    return (PPFN_NUMBER)(Mdl + 1);
-}
-
 /*
  * The physical address behind a valid virtual one; 0 when nothing is mapped there. Any IRQL; stable
  * only for memory that is nonpaged or locked. DDI wdm MmGetPhysicalAddress.
@@ -92,6 +44,16 @@ PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress);
  * DDI.
  */
 BOOLEAN NTAPI MmIsAddressValid(PVOID VirtualAddress);
+
+/* What a mapping allows; the last two are added to one of the others. DDI wdm MmMapIoSpaceEx. */
+#define PAGE_NOACCESS          0x01
+#define PAGE_READONLY          0x02
+#define PAGE_READWRITE         0x04
+#define PAGE_EXECUTE           0x10
+#define PAGE_EXECUTE_READ      0x20
+#define PAGE_EXECUTE_READWRITE 0x40
+#define PAGE_NOCACHE           0x200
+#define PAGE_WRITECOMBINE      0x400
 
 /* How a mapping is cached. */
 typedef enum _MEMORY_CACHING_TYPE {
