@@ -5,7 +5,8 @@
  * Each public routine (by_type.c, by_flags.c) turns its arguments into a POOL_REQUEST and answers
  * what its own family answers to bad ones (contract 2.4, 2.7, 2.11). A request that fails gives
  * NULL, or raises when it says so. Nonpaged pool reads the IRQL on every call in checked mode, in
- * free mode only when pages are fetched. What is common does not come here: cache.S.
+ * free mode only when pages are fetched. What is common does not come here, in either mode:
+ * cache.S.
  */
 #include "mm/pool/cache.h"
 #include "mm/pool/request.h"

@@ -6,7 +6,13 @@
  * instructions without lock, interlocked operation or write of CR8; whatever is not ordinary jumps
  * to the C routine of the same meaning with all arguments as they came. The list of a size is
  * changed by restartable sequences (kernel/ke/restart.h), one store each. With CACHE_LIMIT 0 and
- * other CACHE_FREE_KEYS (checked mode, verifier) everything goes to C.
+ * other CACHE_FREE_KEYS nothing is served so: in checked mode, which has longer sequences of its
+ * own while CACHE_CHECKED is not 0, and under the verifier, where everything goes to C.
+ *
+ * What checked mode adds: it reads CR8, compares the header of a block that leaves a list and of
+ * one that is freed, and its neighbours', with what they must be, and takes the seal of a freed one
+ * by an interlocked instruction, so that of two processors that free a block one is told. These
+ * sequences only accept: what they don't like goes to C whole, which finds out what is wrong.
  *
  * Nonpaged blocks on a list are of the processor's node (NODE-4), since the key of the processor
  * opens the seals of its node's blocks only.
@@ -21,6 +27,7 @@
 #define FLAG_NONPAGED        0x40 /* POOL_FLAGS */
 #define FLAG_NONPAGED_STALE  0x42
 #define APC_LEVEL            1
+#define DISPATCH_LEVEL       2
 #define HIGH_POOL_PRIORITY   32
 #define GRANULE_SHIFT        4
 #define PAGE_SHIFT           12
@@ -29,7 +36,16 @@
 #define LIST_SHIFT           16 /* the lower bits of a list's word count its blocks */
 #define SEAL_SHIFT           48 /* the upper bits of a seal are the tag's slot */
 
+/*
+ * A list's word turned left by 9: the slot of the address that it has (bits 39 to 47) is in front,
+ * and what must be 0 in a block's address is in bits 25 to 28.
+ */
+#define WORD_TURN  9
+#define SLOT_BITS  0x1FF
+#define GRAIN_BITS (0xF << (WORD_TURN + LIST_SHIFT))
+
 /* Fields of a POOL_HEADER, from the caller's address. */
+#define HEADER            -16 /* PreviousSize, and in the same word the three below */
 #define HEADER_POOL_INDEX -15
 #define HEADER_BLOCK_SIZE -14
 #define HEADER_POOL_TYPE  -13
@@ -80,13 +96,45 @@
     .endm
 
 /*
+ * Checked mode looks at the first block of a list before it takes it: cached, of this size and of
+ * this pool, and what it leads to is an address in this pool. What is not goes to C, which says so.
+ */
+    .macro CHECK_LISTED paged, slow
+    movl HEADER(%rax), %r10d
+    .if \paged
+    xorl $LISTED_PAGED, %r10d
+    .else
+    xorl CACHE(CACHE_LISTED), %r10d
+    .endif
+    shrl $8, %r10d
+    rorl $8, %r10d /* the size, and behind it what differs */
+    cmpl %r11d, %r10d
+    jne \slow
+    movq HEADER_SEAL(%rax), %r10
+    testq %r10, %r10
+    je 5f
+    rolq $WORD_TURN, %r10
+    andl $(GRAIN_BITS | SLOT_BITS), %r10d
+    .if \paged
+    cmpl $(POOL_SLOT_PAGED & SLOT_BITS), %r10d
+    .else
+    cmpl $(POOL_SLOT_NONPAGED & SLOT_BITS), %r10d
+    .endif
+    jne \slow
+5:
+    .endm
+
+/*
  * Takes a block of R11 granules off its list into RAX and finishes its header; to `slow` without
  * one. The arguments are still whole there, and at ExpFinish..., where a block has no header yet.
  */
-    .macro ALLOCATE kind, paged, slow
+    .macro ALLOCATE kind, paged, slow, checked=0
 1:  movq CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r11, 8), %rax
     sarq $LIST_SHIFT, %rax
     je \slow
+    .if \checked
+    CHECK_LISTED \paged, \slow
+    .endif
     movq HEADER_SEAL(%rax), %r10 /* the list's word without this block */
     movq %r10, CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r11, 8)
 2:  RESTART_SEQUENCE 1b, 2b
@@ -110,28 +158,29 @@
 
 /*
  * A tag that is not at home: ExpFinishCached(block, tag) finds its slot and counts. It refuses tags
- * that are none, and C answers them. The arguments wait in the caller's home space.
+ * that are none, and C answers them. The arguments wait in the caller's home space, which begins
+ * `home` bytes up the stack.
  */
-    .macro FINISH slow, finish=ExpFinishCached
-3:  movq %rcx, 8(%rsp)
-    movq %rdx, 16(%rsp)
-    movq %r8, 24(%rsp)
-    movq %r9, 32(%rsp)
+    .macro FINISH slow, finish=ExpFinishCached, home=8
+3:  movq %rcx, \home(%rsp)
+    movq %rdx, \home + 8(%rsp)
+    movq %r8, \home + 16(%rsp)
+    movq %r9, \home + 24(%rsp)
     movq %rax, %rcx
     movl %r8d, %edx
-    subq $40, %rsp
+    subq $(48 - \home), %rsp /* 32 for the routine's own, aligned to 16 */
     call \finish
-    addq $40, %rsp
-    movq 8(%rsp), %rcx
-    movq 16(%rsp), %rdx
-    movq 24(%rsp), %r8
-    movq 32(%rsp), %r9
+    addq $(48 - \home), %rsp
+    movq \home(%rsp), %rcx
+    movq \home + 8(%rsp), %rdx
+    movq \home + 16(%rsp), %r8
+    movq \home + 24(%rsp), %r9
     testq %rax, %rax
     je \slow
     .endm
 
-    .macro FIND_SIZE slow
-    cmpq CACHE(CACHE_LIMIT), %rdx
+    .macro FIND_SIZE slow, limit=CACHE_LIMIT
+    cmpq CACHE(\limit), %rdx
     ja \slow
     leal 15(%rdx), %r11d
     shrl $GRANULE_SHIFT, %r11d
@@ -155,6 +204,36 @@
     ALLOCATE POOL_KIND_PAGED, 1, \slow
     ret
     FINISH \slow
+    ret
+    .endm
+
+/* The same in checked mode. */
+    .macro ALLOCATE_CHECKED_BY_TYPE slow
+    FIND_SIZE \slow, CACHE_CHECKED
+    cmpl $NONPAGED_NX, %ecx
+    jne 5f
+    call ExpTakeChecked
+    testq %rax, %rax
+    je \slow
+    ret
+5:  cmpl $PAGED, %ecx
+    jne \slow
+    call ExpTakeCheckedPaged
+    testq %rax, %rax
+    je \slow
+    ret
+    .endm
+
+/* A block of R11 granules in RAX, NULL for C to try; the arguments stay whole. */
+    .macro TAKE_CHECKED kind, paged, level
+    READ_IRQL r10
+    cmpl $\level, %r10d
+    ja 6f
+    ALLOCATE \kind, \paged, 6f, 1
+    ret
+    FINISH 6f, ExpFinishCached, 16
+    ret
+6:  xorl %eax, %eax
     ret
     .endm
 
@@ -193,25 +272,34 @@
 ExAllocatePoolWithTag:
     ALLOCATE_BY_TYPE ExpAllocateWithTag, 20f
 20: cmpq CACHE(CACHE_BIG_LIMIT), %rdx
-    ja ExpAllocateWithTag
+    ja 21f
     cmpl $NONPAGED_NX, %ecx
     jne ExpAllocateWithTag
     ALLOCATE_BIG ExpAllocateWithTag
     ret
     FINISH ExpAllocateWithTag, ExpFinishBig
     ret
+21: ALLOCATE_CHECKED_BY_TYPE ExpAllocateWithTag
 
-/* Puts the block RCX of R9 granules on its list; to `slow` when that has all it may have. */
-    .macro PUT kind, slow
-1:  movq CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r9, 8), %r8
-    movq %r8, HEADER_SEAL(%rcx) /* no seal: a second free will see it */
+ExpTakeChecked:
+    TAKE_CHECKED 0, 0, DISPATCH_LEVEL
+ExpTakeCheckedPaged:
+    TAKE_CHECKED POOL_KIND_PAGED, 1, APC_LEVEL
+
+/*
+ * Puts a block on a list of a kind; to `slow` when that has all it may have. Changes R8, R10. The
+ * caller's 1: is where it begins anew.
+ */
+    .macro PUT block, list, kind, slow
+    movq CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, \list, 8), %r8
+    movq %r8, HEADER_SEAL(\block) /* no seal: a second free will see it */
     incl %r8d
-    cmpw CACHE(CACHE_DEPTHS + \kind * CACHE_DEPTHS_BYTES)(, %r9, 2), %r8w
+    cmpw CACHE(CACHE_DEPTHS + \kind * CACHE_DEPTHS_BYTES)(, \list, 2), %r8w
     ja \slow
-    movq %rcx, %r10
+    movq \block, %r10
     shlq $LIST_SHIFT, %r10
     movw %r8w, %r10w
-    movq %r10, CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r9, 8)
+    movq %r10, CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, \list, 8)
 2:
     .endm
 
@@ -230,6 +318,59 @@ ExAllocatePoolWithTag:
     movw %r8w, %r11w
     movq %r11, CACHE(CACHE_BIG_HEADS)(, %r9, 8)
 2:  RESTART_SEQUENCE 1b, 2b
+    .endm
+
+/*
+ * Checked mode compares the header of the block RCX with what a block in use has, and with both its
+ * neighbours (block.c, ExpIsBlockInUse). That its seal is right says that the size is: the block
+ * doesn't leave its page. Changes R10, R11.
+ */
+    .macro CHECK_IN_USE paged, slow
+    movl HEADER(%rcx), %r10d
+    andl $USED_MASK, %r10d
+    .if \paged
+    cmpl $USED_PAGED, %r10d
+    .else
+    cmpl CACHE(CACHE_USED), %r10d
+    .endif
+    jne \slow
+    movl %r9d, %r10d
+    shll $GRANULE_SHIFT, %r10d
+    leaq HEADER(%rcx, %r10), %r10 /* the next block, */
+    testl $0xFFF, %r10d
+    je 5f /* or the page's end */
+    movzwl HEADER_POOL_INDEX(%rcx), %r11d
+    rolw $8, %r11w
+    cmpw %r11w, (%r10) /* its PreviousSize and PoolIndex */
+    jne \slow
+5:  movzbl HEADER(%rcx), %r10d
+    shll $GRANULE_SHIFT, %r10d /* bytes of the block in front, */
+    movl %ecx, %r11d
+    andl $0xFF0, %r11d
+    subl $16, %r11d /* and of all in front */
+    cmpl %r11d, %r10d
+    ja \slow
+    testl %r11d, %r11d
+    je 6f
+    negq %r10
+    movzwl HEADER(%rcx), %r11d
+    rolw $8, %r11w
+    cmpw %r11w, HEADER_POOL_INDEX(%rcx, %r10) /* its PoolIndex and BlockSize */
+    jne \slow
+6:
+    .endm
+
+/*
+ * Of two frees that race one takes the seal R8, and what is stopped before goes back to look at the
+ * block anew. The slot moves to R10.
+ */
+    .macro TAKE_SEAL begin, slow
+    movq %rax, %r10
+    movq %r8, %rax
+    xorl %r11d, %r11d
+    lock cmpxchgq %r11, HEADER_SEAL(%rcx)
+34: jne \slow
+    RESTART_ELSEWHERE \begin, 34b, 20b
     .endm
 
     .macro COUNT_FREE paged
@@ -256,7 +397,7 @@ ExFreePoolWithTag:
     cmpq $POOL_TAG_LAST, %rax /* a seal is right: its slot is left */
     ja 6f
 21: movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
-    PUT 0, 7f
+1:  PUT %rcx, %r9, 0, 7f
     RESTART_SEQUENCE 20b, 21b /* the key was this processor's */
     RESTART_ELSEWHERE 21b, 2b, 22f
     COUNT_FREE 0
@@ -271,12 +412,12 @@ ExFreePoolWithTag:
     RESTART_SEQUENCE 22b, 23b
 6:  xorq CACHE(CACHE_PAGED_TURN), %rax /* as if it had been the other key */
     cmpq $POOL_TAG_LAST, %rax
-    ja ExpFreeWithTag
+    ja 30f
     READ_IRQL r10
     cmpl $APC_LEVEL, %r10d
     ja ExpFreeWithTag
-    movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
-    PUT POOL_KIND_PAGED, 8f
+25: movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
+1:  PUT %rcx, %r9, POOL_KIND_PAGED, 8f
     RESTART_SEQUENCE 1b, 2b
     COUNT_FREE 1
 7:  movl %eax, %edx /* the seal is gone, the slot is all that is left of it */
@@ -285,6 +426,38 @@ ExFreePoolWithTag:
 8:  movl %eax, %edx
     movl $POOL_KIND_PAGED, %r8d
     jmp ExpFreeOverflow
+
+/* Checked mode, or no seal of either pool, or somebody wants to see all frees. */
+30: cmpq $0, CACHE(CACHE_CHECKED)
+    je ExpFreeWithTag
+    movq HEADER_SEAL(%rcx), %r8
+    movq CACHE(CACHE_KEYS)(, %r9, 8), %rax
+    xorq %rcx, %rax
+    xorq %r8, %rax
+    rolq $(64 - SEAL_SHIFT), %rax
+    cmpq $POOL_TAG_LAST, %rax
+    ja 40f
+    READ_IRQL r10
+    cmpl $DISPATCH_LEVEL, %r10d
+    ja ExpFreeWithTag
+    CHECK_IN_USE 0, ExpFreeWithTag
+    TAKE_SEAL 30b, ExpFreeWithTag
+    movq %r10, %rax
+    jmp 21b
+35: RESTART_ELSEWHERE 34b, 35b, 36f
+40: xorq CACHE(CACHE_PAGED_TURN), %rax
+    cmpq $POOL_TAG_LAST, %rax
+    ja ExpFreeWithTag
+    READ_IRQL r10
+    cmpl $APC_LEVEL, %r10d
+    ja ExpFreeWithTag
+    CHECK_IN_USE 1, ExpFreeWithTag
+    TAKE_SEAL 40b, ExpFreeWithTag
+    movq %r10, %rax
+    jmp 25b
+36: jne ExpFreeWithTag /* as was decided in front of 34 */
+    movq %r10, %rax
+    jmp 22b
 
 9:  movq %rcx, %r10
     shrq $POOL_SLOT_SHIFT, %r10
@@ -342,7 +515,7 @@ ExAllocatePool2:
     FINISH ExpAllocate2
     jmp 4b
 20: cmpq CACHE(CACHE_BIG_LIMIT), %rdx
-    ja ExpAllocate2
+    ja 21f
     cmpq $FLAG_NONPAGED, %rcx
     jne ExpAllocate2
     ALLOCATE_BIG ExpAllocate2
@@ -355,6 +528,17 @@ ExAllocatePool2:
     ret
     FINISH ExpAllocate2
     ret
+21: FIND_SIZE ExpAllocate2, CACHE_CHECKED
+    movq %rcx, %r10
+    andq $~(FLAG_NONPAGED ^ FLAG_NONPAGED_STALE), %r10
+    cmpq $FLAG_NONPAGED, %r10
+    jne ExpAllocate2
+    call ExpTakeChecked
+    testq %rax, %rax
+    je ExpAllocate2
+    cmpb $FLAG_NONPAGED, %cl
+    je 4b
+    ret
 
     .balign 16
     .globl ExAllocatePoolWithTagPriority
@@ -363,7 +547,8 @@ ExAllocatePoolWithTagPriority:
     je ExAllocatePoolWithTag
     cmpb $0, ExpScarce
     jne ExpAllocateWithTagPriority
-    ALLOCATE_BY_TYPE ExpAllocateWithTagPriority, ExpAllocateWithTagPriority
+    ALLOCATE_BY_TYPE ExpAllocateWithTagPriority, 21f
+21: ALLOCATE_CHECKED_BY_TYPE ExpAllocateWithTagPriority
 
 /* ---- the same steps for C (System V calling convention); lists are numbered over all kinds --- */
 
@@ -380,16 +565,8 @@ ExpPopCached:
     ret
 
     .macro PUSH full
-    movq CACHE(CACHE_HEADS)(, %rsi, 8), %rax
-    movq %rax, HEADER_SEAL(%rdi)
-    incl %eax
-    cmpw CACHE(CACHE_DEPTHS)(, %rsi, 2), %ax
-    ja \full
-    movq %rdi, %rcx
-    shlq $LIST_SHIFT, %rcx
-    movw %ax, %cx
-    movq %rcx, CACHE(CACHE_HEADS)(, %rsi, 8)
-2:  RESTART_SEQUENCE 1b, 2b
+    PUT %rdi, %rsi, 0, \full
+    RESTART_SEQUENCE 1b, 2b
     movl $1, %eax
     ret
     .endm

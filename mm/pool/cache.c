@@ -91,14 +91,15 @@ static INIT VOID ExpChooseDepths(VOID)
     }
 }
 
-static BOOLEAN ExpUsesFastPaths(VOID)
+/* Whether cache.S serves the common requests of a mode. */
+static BOOLEAN ExpUsesFastPaths(BOOLEAN Checked)
 {
-    return ExpWatchers == 0 && !KiCheckedMode;
+    return ExpWatchers == 0 && KiCheckedMode == Checked;
 }
 
 static BOOLEAN ExpKeepsPages(VOID)
 {
-    return ExpCachesUsed && ExpPlenty && ExpUsesFastPaths();
+    return ExpCachesUsed && ExpPlenty && ExpUsesFastPaths(FALSE);
 }
 
 static VOID ExpSetDepths(PPOOL_CACHE Cache)
@@ -126,11 +127,12 @@ VOID ExpFillKeys(PPOOL_CACHE Cache)
  */
 static VOID ExpSetFastPath(PPOOL_CACHE Cache)
 {
-    BOOLEAN Use = ExpUsesFastPaths();
+    BOOLEAN Use = ExpUsesFastPaths(FALSE);
     ExpSetBigDepths(Cache, ExpKeepsPages());
     Cache->FreeKey = Use ? Cache->Key : ~Cache->Key;
     ExpFillKeys(Cache);
     Cache->FastLimit = Use ? POOL_SMALL_LIMIT : 0;
+    Cache->CheckedLimit = ExpUsesFastPaths(TRUE) ? POOL_SMALL_LIMIT : 0;
 }
 
 /* NODE-4. A node without a descriptor has no memory, or none to spare. */
@@ -143,6 +145,9 @@ VOID ExpInitializeCache(PPOOL_CACHE Cache, ULONG Node)
     Cache->NodeBits = ExpIndexOf(PoolKindNonPagedNx, *Hops);
     Cache->Key = ExpPoolKeys[Cache->NodeBits | PoolKindNonPagedNx];
     Cache->PagedKey = ExpPools[PoolKindPaged].Key;
+    ULONG Index = (ULONG)Cache->NodeBits << INDEX_SHIFT;
+    Cache->Listed = Index | (ULONG)POOL_BLOCK_CACHED << TYPE_SHIFT;
+    Cache->Used = Index | (ULONG)POOL_BLOCK_IN_USE << TYPE_SHIFT;
     ULONG64 Difference = Cache->Key ^ Cache->PagedKey;
     Cache->PagedTurn = Difference << (64 - POOL_SEAL_SHIFT) | Difference >> POOL_SEAL_SHIFT;
     ExpSetDepths(Cache);

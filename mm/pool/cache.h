@@ -25,7 +25,9 @@ typedef struct _POOL_CACHE {
     ULONG64 BigSlot; /* the upper bits of the address of a block that cache.S frees */
     ULONG64 BigHeads[POOL_BIG_LISTS];
     USHORT BigDepths[POOL_BIG_LISTS];
-    UCHAR Reserved[CACHE_HEADS - CACHE_BIG_DEPTHS - 2 * POOL_BIG_LISTS];
+    ULONG64 CheckedLimit; /* as FastLimit, but with the checks of checked mode */
+    ULONG Listed, Used;   /* how headers of its nonpaged blocks begin, but for sizes: cache.S */
+    UCHAR Reserved[CACHE_HEADS - CACHE_USED - 4];
     ULONG64 Heads[PoolKindCount][POOL_CACHE_CLASSES];
     USHORT Depths[PoolKindCount][POOL_CACHE_CLASSES]; /* how many blocks a list may have; 0: none */
     ULONG64 Allocs[2][POOL_TAG_COUNTERS];             /* by tag: nonpaged, paged */
@@ -44,6 +46,9 @@ _Static_assert(offsetof(POOL_CACHE, BigKey) == CACHE_BIG_KEY, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, BigSlot) == CACHE_BIG_SLOT, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, BigHeads) == CACHE_BIG_HEADS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, BigDepths) == CACHE_BIG_DEPTHS, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, CheckedLimit) == CACHE_CHECKED, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, Listed) == CACHE_LISTED, "cache.S");
+_Static_assert(offsetof(POOL_CACHE, Used) == CACHE_USED, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Heads) == CACHE_HEADS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Depths) == CACHE_DEPTHS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, Allocs) == CACHE_ALLOCS, "cache.S");
@@ -54,7 +59,8 @@ _Static_assert(offsetof(POOL_CACHE, PagedKeys) == CACHE_PAGED_KEYS, "cache.S");
 _Static_assert(offsetof(POOL_CACHE, FreeKeys) == CACHE_FREE_KEYS, "cache.S");
 _Static_assert(sizeof(POOL_CACHE) == CACHE_BYTES, "cache.S");
 _Static_assert(POOL_KIND_PAGED == PoolKindPaged && BLOCK_CACHED == POOL_BLOCK_CACHED &&
-                   BLOCK_IN_USE == POOL_BLOCK_IN_USE && BLOCK_PAGED == POOL_BLOCK_PAGED,
+                   BLOCK_IN_USE == POOL_BLOCK_IN_USE && BLOCK_PAGED == POOL_BLOCK_PAGED &&
+                   BLOCK_CACHE_ALIGNED == POOL_BLOCK_CACHE_ALIGNED,
                "cache.S");
 _Static_assert(POOL_CACHE_CLASSES == POOL_CLASSES, "a list for each class");
 
@@ -177,10 +183,7 @@ VOID ExpInitializeCache(PPOOL_CACHE Cache, ULONG Node);
 VOID ExpFillKeys(PPOOL_CACHE Cache);
 /* Caches are used, or everything goes to the pools at once: for tests that look at pages. */
 VOID ExpUseCaches(BOOLEAN Use);
-/*
- * Common requests are served by cache.S unless somebody wants to see all of them. Checked mode
- * does so by itself.
- */
+/* Common requests are served by cache.S unless somebody wants to see all of them. */
 typedef enum _POOL_WATCHER {
     PoolWatcherVerifier = 1,
     PoolWatcherFailures = 2, /* fail.c */

@@ -20,10 +20,17 @@
 #define CACHE_BIG_LIMIT    0x30 /* the largest request of pages that cache.S serves; 0: none */
 #define CACHE_BIG_BIAS     0x38 /* with the upper 56 bits of a big block's address: its state's */
 #define CACHE_BIG_KEY      0x40
-#define CACHE_BIG_SLOT     0x48  /* POOL_SLOT_NONPAGED while frees of pages are served, else 0 */
-#define CACHE_BIG_HEADS    0x50  /* 17 words, by number of pages */
-#define CACHE_BIG_DEPTHS   0xD8  /* 17 halfwords */
-#define CACHE_HEADS        0x100 /* 3 kinds of 256 words */
+#define CACHE_BIG_SLOT     0x48 /* POOL_SLOT_NONPAGED while frees of pages are served, else 0 */
+#define CACHE_BIG_HEADS    0x50 /* 17 words, by number of pages */
+#define CACHE_BIG_DEPTHS   0xD8 /* 17 halfwords */
+/*
+ * The largest request that cache.S serves in checked mode, 0: none; what the headers of nonpaged
+ * blocks have in their first word, but for their sizes, on a list and in use.
+ */
+#define CACHE_CHECKED      0x100
+#define CACHE_LISTED       0x108
+#define CACHE_USED         0x10C
+#define CACHE_HEADS        0x140 /* 3 kinds of 256 words */
 #define CACHE_HEADS_BYTES  (POOL_CACHE_CLASSES * 8)
 #define CACHE_DEPTHS       (CACHE_HEADS + 3 * CACHE_HEADS_BYTES) /* 3 kinds of 256 halfwords */
 #define CACHE_DEPTHS_BYTES (POOL_CACHE_CLASSES * 2)
@@ -44,12 +51,14 @@
 #define POOL_NODES      16
 #define POOL_BIG_LISTS  17 /* blocks of 1 to 16 pages; list 0 stays empty */
 
-/* The upper bits of an address in no-execute nonpaged pool. */
+/* The upper bits of an address in no-execute nonpaged pool, and in paged pool. */
 #define POOL_SLOT_SHIFT 39
 #ifdef TARN_HOST
 #define POOL_SLOT_NONPAGED 0x40
+#define POOL_SLOT_PAGED    0x40
 #else
 #define POOL_SLOT_NONPAGED 0x1FFFFF5
+#define POOL_SLOT_PAGED    0x1FFFFF3
 #endif
 
 /* Offsets in a POOL_BIG_STATE. */
@@ -59,6 +68,15 @@
 #define BIG_STATE_TAG  12
 
 /* PoolType of a header (pool.h). */
-#define BLOCK_PAGED  0x01
-#define BLOCK_IN_USE 0x02
-#define BLOCK_CACHED 0x10
+#define BLOCK_PAGED         0x01
+#define BLOCK_IN_USE        0x02
+#define BLOCK_CACHE_ALIGNED 0x04
+#define BLOCK_CACHED        0x10
+
+/* The first word of a header: PreviousSize, PoolIndex, BlockSize, PoolType. */
+#define INDEX_SHIFT  8
+#define TYPE_SHIFT   24
+#define LISTED_PAGED (POOL_KIND_PAGED << INDEX_SHIFT | BLOCK_CACHED << TYPE_SHIFT)
+#define USED_PAGED   (POOL_KIND_PAGED << INDEX_SHIFT | (BLOCK_IN_USE | BLOCK_PAGED) << TYPE_SHIFT)
+#define USED_MASK                                                                                  \
+    ((0xFF & ~BLOCK_CACHE_ALIGNED) << TYPE_SHIFT | 0xFF << INDEX_SHIFT) /* but for the sizes */

@@ -7,8 +7,9 @@
  * report.c and never freed. The seal of a block (cache.c) is taken by an exchange, so of two frees
  * that race one is the second.
  *
- * That is checked mode. In free mode cache.S asks the seal only, which says that the pointer is a
- * block of this pool in use; its neighbours are compared when it leaves the processor's list.
+ * That is checked mode; for common blocks cache.S asks the same in front of this. In free mode it
+ * asks the seal only, which says that the pointer is a block of this pool in use; its neighbours
+ * are compared when it leaves the processor's list.
  */
 #include "kernel/rtl/section.h"
 #include "mm/pool/cache.h"

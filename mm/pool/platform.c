@@ -9,6 +9,9 @@
 
 _Static_assert(POOL_CACHE_OFFSET == KI_POOL_OFFSET && sizeof(POOL_CACHE) <= KI_POOL_BYTES,
                "a processor's record has room for its part of the pools");
+_Static_assert(MI_NONPAGED_POOL >> POOL_SLOT_SHIFT == POOL_SLOT_NONPAGED &&
+                   MI_PAGED_POOL >> POOL_SLOT_SHIFT == POOL_SLOT_PAGED,
+               "cache.S");
 
 static KSPIN_LOCK ExpDrainLocks[PoolKindCount];
 static FAST_MUTEX ExpPagedDrainMutex;

@@ -253,7 +253,7 @@ TEST(CachesExhausted, "pool/caches/no-request-fails-while-another-processor-keep
     PoolForEach(IsServedByDrain);
 }
 
-/* ---- free mode: cache.S ---------------------------------------------------------------------- */
+/* ---- cache.S, in both modes but for pages ---------------------------------------------------- */
 
 /* A recycled block of each size: 16 bytes of grain, as large as its class, whole and zeroed. */
 static VOID AllSizes(VOID)
@@ -283,7 +283,7 @@ static VOID AllSizes(VOID)
 TEST(CachesSizes, "pool/caches/every-size-is-cleared-and-no-more",
      "contract 2.4: ExAllocatePool2 clears")
 {
-    PoolInFreeMode(AllSizes);
+    PoolInBothModes(AllSizes);
 }
 
 /* Recycled pages, which are kept from the first free on. */
@@ -368,7 +368,7 @@ static VOID Recycled(VOID)
 
 TEST(CachesRecycled, "pool/caches/recycled-contents-show-through", "")
 {
-    PoolInFreeMode(Recycled);
+    PoolInBothModes(Recycled);
 }
 
 static VOID NoBytes(VOID)
@@ -391,7 +391,7 @@ static VOID NoBytes(VOID)
 
 TEST(CachesNoBytes, "pool/caches/no-bytes-cost-a-smallest-block", "")
 {
-    PoolInFreeMode(NoBytes);
+    PoolInBothModes(NoBytes);
 }
 
 /* What is no tag is refused although a block is at hand, and the block is there afterwards. */
@@ -416,7 +416,7 @@ static VOID BadTags(VOID)
 
 TEST(CachesBadTags, "pool/caches/a-bad-tag-costs-no-block", "")
 {
-    PoolInFreeMode(BadTags);
+    PoolInBothModes(BadTags);
 }
 
 static ULONG HomeOf(ULONG Tag)
@@ -470,7 +470,7 @@ static VOID SharedHome(VOID)
 
 TEST(CachesHome, "pool/caches/tags-that-share-a-home-are-counted-apart", "POOL-11")
 {
-    PoolInFreeMode(SharedHome);
+    PoolInBothModes(SharedHome);
 }
 
 /* The largest sum that a reading has seen. */
@@ -496,7 +496,7 @@ static VOID Peaks(VOID)
 
 TEST(CachesPeak, "pool/caches/a-peak-is-the-largest-sum-that-was-read", "")
 {
-    PoolInFreeMode(Peaks);
+    PoolInBothModes(Peaks);
 }
 
 /* Where the share of a level begins, a block at hand is not given to it either. */
@@ -519,7 +519,7 @@ static VOID Scarce(VOID)
 TEST(CachesScarce, "pool/caches/a-low-priority-gets-nothing-below-its-share",
      "PRIO-1 A request is refused if fewer pages than its level's share would be left behind it.")
 {
-    PoolInFreeMode(Scarce);
+    PoolInBothModes(Scarce);
 }
 
 /* A free build reads no IRQL on the common path. */

@@ -3,11 +3,14 @@
  * pointers for ExQueryPoolBlockSize and ExFreePool2, and blocks that two sides free, be it a DPC,
  * another thread or (tests/scenarios has them) another processor.
  */
+#include "kernel/ke/restart.h"
 #include "mm/mm.h"
 #include "tests/ke/smp.h"
 #include "tests/pool/pool_cases.h"
 
-#define BYTES 200
+#define BYTES       200
+#define EFLAGS_TF   0x100
+#define LOCK_PREFIX 0xF0
 
 static PUCHAR Block;
 
@@ -158,4 +161,43 @@ CRASH_TEST(FreeThreadTwicePaged, "pool/double-free-of-paged-pool-behind-another-
     Take(PagedPool, BYTES);
     FreeElsewhere();
     ExFreePool(Block);
+}
+
+/*
+ * Two processors free a block at once and both have judged it: in front of the instruction that
+ * takes the seal, the other one takes it. The interlocked one is the only one with a LOCK prefix.
+ */
+static UCHAR OtherType; /* what the other one has made of PoolType by then */
+
+static BOOLEAN TakeSealElsewhere(PKTRAP_FRAME Frame)
+{
+    if (KiIsRestartable(Frame->Rip) && *(PUCHAR)Frame->Rip == LOCK_PREFIX) {
+        Frame->EFlags &= ~(ULONG64)EFLAGS_TF;
+        ExpHeaderOf(Block)->Seal = 0;
+        ExpHeaderOf(Block)->PoolType = OtherType;
+        TestAnnounce("contents", *(PULONG64)ExpHeaderOf(Block));
+    }
+    return FALSE; /* nobody else ran on this processor */
+}
+
+static VOID FreeTogether(POOL_TYPE Type, UCHAR PoolType)
+{
+    Take(Type, BYTES);
+    OtherType = PoolType;
+    KiStepRoutine = TakeSealElsewhere;
+    __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq" : : : "memory", "cc");
+    ExFreePool(Block);
+}
+
+CRASH_TEST(FreeTogetherNx, "pool/two-processors-free-a-block-at-once",
+           "0xC2 0x7 0x0 $contents $block",
+           "CON-16 A second free is bug check 0xC2, subcode 0x07 or 0x06.")
+{
+    FreeTogether(NonPagedPoolNx, POOL_BLOCK_CACHED);
+}
+
+CRASH_TEST(FreeTogetherPaged, "pool/two-processors-free-a-paged-block-at-once",
+           "0xC2 0xB $block 0x74736554 0x0", "CACHE-4")
+{
+    FreeTogether(PagedPool, POOL_BLOCK_IN_USE | POOL_BLOCK_PAGED);
 }

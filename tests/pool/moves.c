@@ -18,6 +18,7 @@
 /* What makes a processor one of its node, but for its lists of other sizes. */
 typedef struct _IDENTITY {
     ULONG64 NodeBits, Key, PagedTurn, FreeKey, Head;
+    ULONG Listed, Used;
 } IDENTITY;
 
 static struct {
@@ -30,7 +31,12 @@ static struct {
 
 static IDENTITY ReadIdentity(const POOL_CACHE *Cache)
 {
-    return (IDENTITY){Cache->NodeBits, Cache->Key, Cache->PagedTurn, Cache->FreeKey, 0};
+    return (IDENTITY){.NodeBits = Cache->NodeBits,
+                      .Key = Cache->Key,
+                      .PagedTurn = Cache->PagedTurn,
+                      .FreeKey = Cache->FreeKey,
+                      .Listed = Cache->Listed,
+                      .Used = Cache->Used};
 }
 
 static VOID Become(const IDENTITY *Identity)
@@ -40,6 +46,8 @@ static VOID Become(const IDENTITY *Identity)
     Cache->Key = Identity->Key;
     Cache->PagedTurn = Identity->PagedTurn;
     Cache->FreeKey = Identity->FreeKey;
+    Cache->Listed = Identity->Listed;
+    Cache->Used = Identity->Used;
     ExpFillKeys(Cache);
     *Move.Head = Identity->Head;
 }
@@ -163,13 +171,23 @@ static VOID MoveAtEachStep(TEST_ROUTINE *Operation)
     CHECK_GT(Step, 10);
 }
 
-static VOID MoveThroughAll(PPOOL_CACHE Other)
+/* A processor of another node than this one; NULL without one. */
+static PPOOL_CACHE FindOther(VOID)
+{
+    ULONG Other = 0;
+    while (ExpCacheOf(Other) != NULL && ExpCacheOf(Other)->NodeBits == ExpOwnCache()->NodeBits) {
+        Other++;
+    }
+    return ExpCacheOf(Other);
+}
+
+static VOID MoveThroughAll(VOID)
 {
     POOL_TAG_USAGE Usage;
     ULONG Granules = ExpBlockGranules[(BYTES + POOL_GRANULE - 1) / POOL_GRANULE];
     Move.Head = &ExpOwnCache()->Heads[PoolKindNonPagedNx][Granules];
     Move.Here = ReadIdentity(ExpOwnCache());
-    Move.There = ReadIdentity(Other);
+    Move.There = ReadIdentity(FindOther());
     MoveAtEachStep(Take);
     MoveAtEachStep(TakeZeroed);
     MoveAtEachStep(TakeByPriority);
@@ -183,19 +201,8 @@ static VOID MoveThroughAll(PPOOL_CACHE Other)
 TEST(PoolMoves, "pool/nodes/a-thread-moves-to-another-node-at-each-instruction",
      "NODE-4, CACHE-4, RESTART-5")
 {
-    BOOLEAN Checked = KiCheckedMode;
-    ULONG Other = 0;
-    while (ExpCacheOf(Other) != NULL && ExpCacheOf(Other)->NodeBits == ExpOwnCache()->NodeBits) {
-        Other++;
-    }
-    if (ExpCacheOf(Other) == NULL) {
+    if (FindOther() == NULL) {
         SKIP("all processors keep blocks of one node");
     }
-    KiSetCheckedMode(FALSE);
-    if (ExpOwnCache()->FastLimit == 0) {
-        TestSkip("somebody watches all requests");
-    } else {
-        MoveThroughAll(ExpCacheOf(Other));
-    }
-    KiSetCheckedMode(Checked);
+    PoolInBothModes(MoveThroughAll);
 }

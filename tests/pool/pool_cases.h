@@ -26,6 +26,8 @@ VOID PoolForEach(BOOLEAN (*Check)(const POOL_CASE *Case));
 VOID PoolForEachUncached(BOOLEAN (*Check)(const POOL_CASE *Case));
 /* Runs a body in free mode, where cache.S serves; skips it if somebody watches all requests. */
 VOID PoolInFreeMode(VOID (*Body)(VOID));
+VOID PoolInCheckedMode(VOID (*Body)(VOID)); /* the same in checked mode, and in both */
+VOID PoolInBothModes(VOID (*Body)(VOID));
 /* Has all processors give back the blocks that they keep. */
 VOID PoolDrain(VOID);
 

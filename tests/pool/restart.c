@@ -8,6 +8,7 @@
  * speed. All k are walked through.
  */
 #include "kernel/ke/restart.h"
+#include "mm/pool/request.h"
 #include "tests/fail_nth.h"
 #include "tests/ke/steps.h"
 #include "tests/pool/pool_cases.h"
@@ -243,10 +244,12 @@ static VOID TakeAndFree(VOID)
     ExFreePoolWithTag(TakeStray(), STEP_TAG);
 }
 
-/* From here on C looks at each block. */
-static VOID BeginCheckedMode(VOID)
+static BOOLEAN Mode; /* the operations begin in: checked mode? */
+
+/* Each mode has sequences of its own. */
+static VOID BeginOtherMode(VOID)
 {
-    KiSetCheckedMode(TRUE);
+    KiSetCheckedMode(!Mode);
 }
 
 static const struct {
@@ -257,7 +260,7 @@ static const struct {
     {"one is freed", FreeSpare},
     {"the second is taken", KeepTheSecond},
     {"one is taken and freed", TakeAndFree},
-    {"checked mode begins", BeginCheckedMode},
+    {"the other mode begins", BeginOtherMode},
 };
 
 /* ---- stepping -------------------------------------------------------------------------------- */
@@ -277,6 +280,7 @@ static struct {
     KDPC Dpc;
     ULONG64 Head;    /* of the list, while a sequence is at its beginning */
     ULONG Inside;    /* steps behind that, inside the sequence */
+    ULONG InC;       /* calls of what serves the uncommon */
     ULONG64 Entered; /* bit i: of sequence i of the table */
 } Steps;
 
@@ -311,9 +315,17 @@ static VOID NTAPI InterfereLater(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOI
     Steps.Happened = TRUE;
 }
 
+/* Whether RIP is where cache.S goes with what it can't serve. */
+static BOOLEAN IsInC(ULONG64 Rip)
+{
+    return Rip == (ULONG64)ExpAllocateWithTag || Rip == (ULONG64)ExpAllocateWithTagPriority ||
+           Rip == (ULONG64)ExpAllocate2 || Rip == (ULONG64)ExpFreeWithTag;
+}
+
 /* Only looks: what lies in front of a sequence's last instruction leaves the list alone. */
 static BOOLEAN Watch(PKTRAP_FRAME Frame)
 {
+    Steps.InC += IsInC(Frame->Rip);
     for (const KI_RESTART *Entry = KiRestartTable; Entry < KiRestartTableEnd; Entry++) {
         if (Frame->Rip == Entry->Begin) {
             Steps.Head = ReadHead();
@@ -431,7 +443,7 @@ static BOOLEAN TearDown(const STEPPED *Operation)
         Stray.Spare = NULL;
     }
     BOOLEAN Checked = KiCheckedMode;
-    KiSetCheckedMode(FALSE);
+    KiSetCheckedMode(Mode);
     ULONG Listed = CountList();
     if (Op.Big && Checked) { /* that keeps no pages */
         return Holds & CHECK_LE(Listed, LISTED + 1);
@@ -475,8 +487,8 @@ static VOID StepThrough(const STEPPED *Operation, ULONG Conflict, STEPPER Steppe
     PoolCheck(Operation->Kind);
     if (TestFailureCount() != Failures) {
         static const CHAR *const Names[] = {"the trap", "a DPC", "a debugger"};
-        DbgPrint("this was %s, step %lu: %s by %s\n", Operation->Name, Step - 1,
-                 Conflicts[Conflict].Name, Names[Stepper]);
+        DbgPrint("this was %s in %s mode, step %lu: %s by %s\n", Operation->Name,
+                 Mode ? "checked" : "free", Step - 1, Conflicts[Conflict].Name, Names[Stepper]);
     }
 }
 
@@ -493,13 +505,14 @@ static BOOLEAN CountsAreEven(VOID)
 
 static VOID WalkAll(STEPPER Stepper)
 {
+    Mode = KiCheckedMode;
     KeInitializeDpc(&Steps.Dpc, InterfereLater, NULL);
     for (ULONG i = 0; i < ARRAYSIZE(Operations); i++) {
-        for (ULONG k = 0; k < ARRAYSIZE(Conflicts); k++) {
+        for (ULONG k = 0; k < ARRAYSIZE(Conflicts) && !(Mode && Operations[i].Big); k++) {
             BOOLEAN Paged = Operations[i].Kind == PoolKindPaged;
             /* Checked mode keeps no pages, and the bare push has nowhere else to go. */
             BOOLEAN Bare = Operations[i].Run == PushPages || Operations[i].Run == PopPages;
-            if (!(Stepper == ByDpc && Paged) && !(Bare && Conflicts[k].Run == BeginCheckedMode)) {
+            if (!(Stepper == ByDpc && Paged) && !(Bare && Conflicts[k].Run == BeginOtherMode)) {
                 StepThrough(&Operations[i], k, Stepper);
             }
         }
@@ -525,20 +538,20 @@ static VOID WalkByDebugger(VOID)
 TEST(RestartTrap, "pool/restart/a-conflict-at-each-instruction",
      "RESTART-2 A trap that comes back to a sequence comes back to its beginning.")
 {
-    PoolInFreeMode(WalkByTrap);
+    PoolInBothModes(WalkByTrap);
 }
 
 TEST(RestartDpc, "pool/restart/a-dpc-at-each-instruction",
      "CACHE-3 A processor's lists are changed by that processor only, by one store.")
 {
-    PoolInFreeMode(WalkByDpc);
+    PoolInBothModes(WalkByDpc);
 }
 
 /* Its handler may allocate, and with interrupts on others may come first. */
 TEST(RestartDebugger, "pool/restart/a-debugger-at-each-instruction",
      "RESTART-4 A single step ends behind a sequence, not in its middle.")
 {
-    PoolInFreeMode(WalkByDebugger);
+    PoolInBothModes(WalkByDebugger);
 }
 
 /* The sequences that begin where another one goes on that was stopped. */
@@ -555,40 +568,51 @@ static ULONG64 OnlyResumed(VOID)
     return Mask;
 }
 
+static VOID CheckAllAreEntered(VOID)
+{
+    ULONG Left = 0;
+    for (const KI_RESTART *Entry = KiRestartTable; Entry < KiRestartTableEnd; Entry++) {
+        if (!((Steps.Entered | OnlyResumed()) >> (Entry - KiRestartTable) & 1)) {
+            DbgPrint("no operation here goes through the sequence at %p\n", (PVOID)Entry->Begin);
+            Left++;
+        }
+    }
+    CHECK_LE(KiRestartTableEnd - KiRestartTable, 64); /* bits of Entered */
+    CHECK_LE(Left, 1);
+}
+
 /* Nobody interferes: each operation does what it does at full speed. */
 static VOID WatchAll(VOID)
 {
-    Steps.Entered = 0;
+    Mode = KiCheckedMode;
     for (ULONG i = 0; i < ARRAYSIZE(Operations); i++) {
         const STEPPED *Operation = &Operations[i];
+        if (Mode && Operation->Big) {
+            continue;
+        }
         if (!SetUp(Operation)) {
             return;
         }
         Operation->Before();
-        Steps.Inside = 0;
+        Steps.Inside = Steps.InC = 0;
         RunInSteps(Operation->Run, Watch);
         BOOLEAN Holds = TearDown(Operation);
-        if (!CHECK(Steps.Inside != 0) || !Holds) {
+        if (!CHECK(Steps.Inside != 0) || !CHECK_EQ(Steps.InC, 0) || !Holds) {
             DbgPrint("this was %s\n", Operation->Name);
         }
     }
     CountsAreEven();
-    ULONG Entered = 0;
-    for (const KI_RESTART *Entry = KiRestartTable; Entry < KiRestartTableEnd; Entry++) {
-        if ((Steps.Entered | OnlyResumed()) >> (Entry - KiRestartTable) & 1) {
-            Entered++;
-        } else {
-            DbgPrint("no operation here goes through the sequence at %p\n", (PVOID)Entry->Begin);
-        }
+    if (Mode) { /* the second one */
+        CheckAllAreEntered();
     }
-    CHECK_GE(Entered, ARRAYSIZE(Operations) - 3); /* some share one */
 }
 
 TEST(RestartWatch, "pool/restart/only-the-last-instruction-changes-the-list",
      "RESTART-1 A sequence is [begin, end); the last instruction in front of `end` is the only one "
      "whose effect others see.")
 {
-    PoolInFreeMode(WatchAll);
+    Steps.Entered = 0;
+    PoolInBothModes(WatchAll);
 }
 
 TEST(RestartTable, "pool/restart/a-sequence-goes-back-to-its-beginning",
@@ -609,4 +633,38 @@ TEST(RestartTable, "pool/restart/a-sequence-goes-back-to-its-beginning",
     }
     CHECK(!KiIsRestartable((ULONG64)KiRestartText - 1) &&
           !KiIsRestartable((ULONG64)KiRestartTextEnd));
+}
+
+/* ---- the common path is cache.S -------------------------------------------------------------- */
+
+static BOOLEAN CountCalls(PKTRAP_FRAME Frame)
+{
+    Steps.InC += IsInC(Frame->Rip);
+    return FALSE;
+}
+
+/* At both ends of a page, where a block has one neighbour only, and between others. */
+static BOOLEAN FreesOfAPage(const POOL_CASE *Case)
+{
+    PVOID Quarters[4];
+    if (Case->Kind == PoolKindNonPagedExecute || !CHECK(PoolTakeQuarters(Case, Quarters))) {
+        return Case->Kind == PoolKindNonPagedExecute;
+    }
+    Steps.InC = 0;
+    for (ULONG i = 0; i < ARRAYSIZE(Quarters); i++) {
+        Op.Block = Quarters[i];
+        RunInSteps(FreeUntagged, CountCalls);
+    }
+    PoolFreePlugs();
+    return CHECK_EQ(Steps.InC, 0);
+}
+
+static VOID FreesOfPages(VOID)
+{
+    PoolForEach(FreesOfAPage);
+}
+
+TEST(RestartPlaces, "pool/restart/blocks-anywhere-in-a-page-are-freed-without-c", "")
+{
+    PoolInBothModes(FreesOfPages);
 }
