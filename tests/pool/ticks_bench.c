@@ -4,47 +4,61 @@
  *
  * Ticks depend on the host, so a figure is a ratio to the same loop over routines that do nothing,
  * in the same run, or the time of several processors against that of one. W5 of the workloads:
- * (a) pairs on each processor, (c) blocks that one allocates and the other frees through a ring,
- * (d) the same in turns, both sides timed alone.
+ * (a) pairs on each processor, (b) churn on each, (c) blocks that one allocates and the other frees
+ * through a ring, (d) the same in turns, both sides timed alone.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 #include "tests/ke/smp.h"
 #include "tests/pool/workload.h"
 
-#define PAIRS      1000000
-#define RING       256
-#define TURN       256
-#define TURNS      512
-#define W5_REPEATS 5
-#define W5_BYTES   64
-#define PARTNERS   2 /* processors */
-#define HUNDREDTHS 100
+#define PAIRS       1000000
+#define CHURN_STEPS (2 * WORKLOAD_STEPS)
+#define RING        256
+#define TURN        256
+#define TURNS       512
+#define W5_REPEATS  5
+#define W5_BYTES    64
+#define PARTNERS    2 /* processors */
+#define HUNDREDTHS  100
 
 /* ---- against routines that do nothing -------------------------------------------------------- */
 
-static VOID ReportRatio(WORKLOAD_RUN *Run)
+static VOID ReportRatio(WORKLOAD_RUN *Run, BOOLEAN Checked)
 {
     ULONG64 Nothing = WorkloadBest(Run, &WorkloadNull, 0);
-    ULONG64 Free = WorkloadBest(Run, &WorkloadPool, 0);
-    KiSetCheckedMode(TRUE);
-    ULONG64 Checked = WorkloadBest(Run, &WorkloadPool, 0);
+    KiSetCheckedMode(Checked);
+    ULONG64 Ticks = WorkloadBest(Run, &WorkloadPool, 0);
     KiSetCheckedMode(FALSE);
-    TestBenchReport(Free, Nothing);
-    TestBenchReportAs("checked", Checked, Nothing);
+    TestBenchReport(Ticks, Nothing);
+}
+
+static VOID ReportChurn(BOOLEAN Checked)
+{
+    if (WorkloadBeginChurn()) {
+        ReportRatio(WorkloadChurn, Checked);
+        WorkloadEndChurn();
+    }
 }
 
 BENCH(TicksW1, "ticks/w1", "x null", "3.5")
 {
-    ReportRatio(WorkloadHotPair);
+    ReportRatio(WorkloadHotPair, FALSE);
+}
+
+BENCH(TicksW1Checked, "ticks/w1/checked", "x null", "9")
+{
+    ReportRatio(WorkloadHotPair, TRUE);
 }
 
 BENCH(TicksW3, "ticks/w3", "x null", "8")
 {
-    if (WorkloadBeginChurn()) {
-        ReportRatio(WorkloadChurn);
-        WorkloadEndChurn();
-    }
+    ReportChurn(FALSE);
+}
+
+BENCH(TicksW3Checked, "ticks/w3/checked", "x null", "13")
+{
+    ReportChurn(TRUE);
 }
 
 /* ---- several processors ---------------------------------------------------------------------- */
@@ -129,6 +143,50 @@ BENCH(TicksW5a, "ticks/w5a", "x one processor", "1.1")
         ULONG64 One = BestTogether(1, PrivatePairs);
         TestBenchReport(BestTogether(PARTNERS, PrivatePairs), One);
     }
+}
+
+/* Each has a schedule of its own, and goes through it twice. */
+static struct {
+    PWORKLOAD Schedule;
+    PVOID Slots[WORKLOAD_SLOTS];
+} Churn[PARTNERS];
+
+static VOID NTAPI PrivateChurn(PVOID Context)
+{
+    ULONG Own = (ULONG)(ULONG_PTR)Context;
+    PWORKLOAD Schedule = Churn[Own].Schedule;
+    PVOID *Slots = Churn[Own].Slots;
+    for (ULONG i = 0; i < WORKLOAD_SLOTS; i++) {
+        Slots[i] = ExAllocatePoolWithTag(NonPagedPoolNx, Schedule->Fill[i], TEST_TAG);
+    }
+    WaitForAll();
+    ULONG64 Start = HalpReadTsc();
+    for (ULONG i = 0; i < CHURN_STEPS; i++) {
+        PVOID *Slot = &Slots[Schedule->Steps[i % WORKLOAD_STEPS].Slot];
+        SIZE_T Bytes = Schedule->Steps[i % WORKLOAD_STEPS].Bytes;
+        ExFreePoolWithTag(*Slot, TEST_TAG);
+        PULONG64 Block = ExAllocatePoolWithTag(NonPagedPoolNx, Bytes, TEST_TAG);
+        *Block = i;
+        *Slot = Block;
+    }
+    NoteEnd(Start);
+    for (ULONG i = 0; i < WORKLOAD_SLOTS; i++) {
+        ExFreePoolWithTag(Slots[i], TEST_TAG);
+    }
+}
+
+BENCH(TicksW5b, "ticks/w5b", "ticks", "")
+{
+    Churn[0].Schedule = WorkloadDraw(0);
+    Churn[1].Schedule = WorkloadDraw(1);
+    if (HasPartner() && Churn[0].Schedule != NULL && Churn[1].Schedule != NULL) {
+        ULONG64 One = BestTogether(1, PrivateChurn);
+        ULONG64 All = BestTogether(PARTNERS, PrivateChurn);
+        TestBenchReport(All, CHURN_STEPS);
+        TestBenchReportAs("one-processor", One, CHURN_STEPS);
+    }
+    PoolFreeIfAny(Churn[0].Schedule);
+    PoolFreeIfAny(Churn[1].Schedule);
 }
 
 /* The first processor allocates into the ring, the second frees what comes out of it. */

@@ -159,6 +159,48 @@ BENCH(PoolW1v4000, "pool/w1v-4000", "instructions", "62")
     Report(HotPairOfSize, &WorkloadPool, 4000, W1_PAIRS);
 }
 
+/* ---- the same by priority, and in paged pool ------------------------------------------------- */
+
+static ULONG64 PriorityPair(PPEER Peer, SIZE_T Bytes)
+{
+    PVOID(NTAPI *volatile Allocate)
+    (POOL_TYPE, SIZE_T, ULONG, EX_POOL_PRIORITY) = ExAllocatePoolWithTagPriority;
+    ULONG64 Flags, Start;
+    UNREFERENCED_PARAMETER(Bytes);
+    for (ULONG i = 0; i < W1_WARM_UP; i++) {
+        Give(Peer, Allocate(NonPagedPoolNx, 64, TEST_TAG, NormalPoolPriority));
+    }
+    Start = Begin(&Flags);
+    for (ULONG i = 0; i < W1_PAIRS; i++) {
+        Give(Peer, Allocate(NonPagedPoolNx, 64, TEST_TAG, NormalPoolPriority));
+    }
+    return End(Start, Flags);
+}
+
+BENCH(PoolW1Priority, "pool/w1-priority", "instructions", "70")
+{
+    Report(PriorityPair, &WorkloadPool, 0, W1_PAIRS);
+}
+
+static ULONG64 PagedPair(PPEER Peer, SIZE_T Bytes)
+{
+    ULONG64 Flags, Start;
+    UNREFERENCED_PARAMETER(Bytes);
+    for (ULONG i = 0; i < W1_WARM_UP; i++) {
+        Give(Peer, Peer->Allocate(PagedPool, 64, TEST_TAG));
+    }
+    Start = Begin(&Flags);
+    for (ULONG i = 0; i < W1_PAIRS; i++) {
+        Give(Peer, Peer->Allocate(PagedPool, 64, TEST_TAG));
+    }
+    return End(Start, Flags);
+}
+
+BENCH(PoolW1Paged, "pool/w1-paged", "instructions", "70")
+{
+    Report(PagedPair, &WorkloadPool, 0, W1_PAIRS);
+}
+
 /* ---- the same with memory returned cleared --------------------------------------------------- */
 
 static ULONG64 ClearedPair(PPEER Peer, SIZE_T Bytes)
