@@ -139,10 +139,13 @@ static BOOLEAN VirtioBlockCollect(PIO_BLOCK_DEVICE Block, PVOID Queue)
     return Sense;
 }
 
+/* It must offer what it did before: the queues were made for that. */
 static BOOLEAN VirtioBlockReset(PIO_BLOCK_DEVICE Block)
 {
     PVIRTIO_BLOCK Disk = VirtioDiskOf(Block);
-    return VirtioNegotiate(&Disk->Device, Disk->Device.Features) && VirtioBeginBlock(Disk);
+    ULONG64 Features = Disk->Device.Features;
+    return VirtioNegotiate(&Disk->Device, Features) && Disk->Device.Features == Features &&
+           VirtioBeginBlock(Disk);
 }
 
 static VOID VirtioBlockStop(PIO_BLOCK_DEVICE Block)

@@ -30,7 +30,7 @@ struct _IO_BLOCK_REQUEST {
     ULONG64 Offset;                          /* bytes from the start of the device, whole pages */
     ULONG Pages;                             /* 0 for a flush; at most the device's MaximumPages */
     const PFN_NUMBER *Frames;                /* Pages page frames, in order; they stay until Done */
-    VOID (*Done)(PIO_BLOCK_REQUEST Request); /* DISPATCH_LEVEL, exactly once, not inside a submit */
+    VOID (*Done)(PIO_BLOCK_REQUEST Request); /* DISPATCH_LEVEL, once, not inside a submit */
     PVOID Context;                           /* the caller's */
     NTSTATUS Status;
 
