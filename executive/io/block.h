@@ -57,6 +57,11 @@ NTSTATUS IoTransferBlocksSync(PIO_BLOCK_DEVICE Device, IO_BLOCK_OPERATION Operat
 PIO_BLOCK_DEVICE IoFindBlockDevice(const CHAR *Name);
 /* The one behind Device, the first for NULL; NULL behind the last. */
 PIO_BLOCK_DEVICE IoNextBlockDevice(PIO_BLOCK_DEVICE Device);
+/*
+ * Makes the contents of a device one user's, for good; FALSE when they are somebody's already. For
+ * is what it is used for: "paging". Any IRQL.
+ */
+BOOLEAN IoClaimBlockDevice(PIO_BLOCK_DEVICE Device, const CHAR *For);
 
 /* ---- for drivers ----------------------------------------------------------------------------- */
 
@@ -108,6 +113,7 @@ struct _IO_BLOCK_DEVICE {
     /* The layer's. */
     LIST_ENTRY Links;
     CHAR Name[8];
+    const CHAR *Claim; /* NULL: nobody's */
     KSPIN_LOCK Lock;
     BOOLEAN Gone; /* it is answered for: nothing is given to the driver any more */
     BOOLEAN TimerSet;

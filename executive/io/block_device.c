@@ -96,6 +96,11 @@ VOID IoRemoveBlockDevice(PIO_BLOCK_DEVICE Device)
     KeFlushQueuedDpcs(); /* the timer's, and those that call Done on other processors */
 }
 
+BOOLEAN IoClaimBlockDevice(PIO_BLOCK_DEVICE Device, const CHAR *For)
+{
+    return InterlockedCompareExchangePointer((PVOID *)&Device->Claim, (PVOID)For, NULL) == NULL;
+}
+
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 static VOID IopSignalDone(PIO_BLOCK_REQUEST Request)
