@@ -213,3 +213,36 @@ FORCEINLINE VOID MmPrepareMdlForReuse(PMDL Mdl)
         MmUnmapLockedPages(Mdl->MappedSystemVa, Mdl);
     }
 }
+
+/* ---- pages for MDLs -------------------------------------------------------------------------- */
+
+/* Flags of MmAllocatePagesForMdlEx. */
+#define MM_DONT_ZERO_ALLOCATION               0x00000001 /* whatever the pages held */
+#define MM_ALLOCATE_FROM_LOCAL_NODE_ONLY      0x00000002 /* of the thread's ideal processor */
+#define MM_ALLOCATE_FULLY_REQUIRED            0x00000004 /* all pages or none */
+#define MM_ALLOCATE_NO_WAIT                   0x00000008 /* it never waits here */
+#define MM_ALLOCATE_PREFER_CONTIGUOUS         0x00000010 /* runs as long as there are */
+#define MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS 0x00000020 /* one run, or aligned ones of SkipBytes */
+#define MM_ALLOCATE_FAST_LARGE_PAGES          0x00000040 /* from a cache that is empty here */
+
+/*
+ * TotalBytes, rounded up to pages, of memory between two physical addresses, both included, that is
+ * mapped nowhere: zeroed, locked, cached by all mappings as CacheType says (MmNotMapped: as the
+ * first one). Where that is not enough and SkipBytes not 0, both addresses are moved on by
+ * SkipBytes and so on. The MDL says how many bytes it became. NULL without any, for bytes that are
+ * no pages (SkipBytes), for flags that are not above. At most 4 GiB - PAGE_SIZE. The pages go back
+ * by MmFreePagesFromMdl, the MDL then by ExFreePool. <= DISPATCH_LEVEL (checked: bug check
+ * 0xC4/0x7E (IRQL, DISPATCH_LEVEL, 0)). DDI wdm MmAllocatePagesForMdlEx.
+ */
+PMDL NTAPI MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS LowAddress, PHYSICAL_ADDRESS HighAddress,
+                                   PHYSICAL_ADDRESS SkipBytes, SIZE_T TotalBytes,
+                                   MEMORY_CACHING_TYPE CacheType, ULONG Flags);
+/* The same without flags, cached as the first mapping. DDI wdm MmAllocatePagesForMdl. */
+PMDL NTAPI MmAllocatePagesForMdl(PHYSICAL_ADDRESS LowAddress, PHYSICAL_ADDRESS HighAddress,
+                                 PHYSICAL_ADDRESS SkipBytes, SIZE_T TotalBytes);
+/*
+ * Undoes the mapping, if there is one, and gives the pages back, not the MDL. Bug check 0x4E: 0x99
+ * pages that are not these routines', or went back before; 0x9A a mapping of a part is left. <=
+ * DISPATCH_LEVEL (checked: 0xC4/0x7E). DDI wdm MmFreePagesFromMdl.
+ */
+VOID NTAPI MmFreePagesFromMdl(PMDL MemoryDescriptorList);

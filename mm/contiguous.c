@@ -97,6 +97,14 @@ static PFN_NUMBER MiSearchRun(PFN_NUMBER Pfn, PFN_NUMBER Top, PFN_NUMBER Count, 
     return MI_NO_PAGE;
 }
 
+static PFN_NUMBER MiSearchNode(PFN_NUMBER Lowest, PFN_NUMBER Top, PFN_NUMBER Count,
+                               PFN_NUMBER Boundary, ULONG Node)
+{
+    const MI_NODE_PLACE *Place = &MiNodePlaces[Node];
+    return MiSearchRun(Lowest > Place->First ? Lowest : Place->First,
+                       Top < Place->Last ? Top : Place->Last, Count, Boundary, Node);
+}
+
 /* RUN-3: node by node from the nearest on, each where it has memory. */
 static PFN_NUMBER MiSearchNodes(PFN_NUMBER Lowest, PFN_NUMBER Top, PFN_NUMBER Count,
                                 PFN_NUMBER Boundary)
@@ -104,15 +112,13 @@ static PFN_NUMBER MiSearchNodes(PFN_NUMBER Lowest, PFN_NUMBER Top, PFN_NUMBER Co
     const UCHAR *Hops = MiNodePlaces[MiCurrentNode()].Hops;
     PFN_NUMBER Pfn = MI_NO_PAGE;
     for (ULONG i = 0; i < MiNodeCount && Pfn == MI_NO_PAGE; i++) {
-        const MI_NODE_PLACE *Place = &MiNodePlaces[Hops[i]];
-        Pfn = MiSearchRun(Lowest > Place->First ? Lowest : Place->First,
-                          Top < Place->Last ? Top : Place->Last, Count, Boundary, Hops[i]);
+        Pfn = MiSearchNode(Lowest, Top, Count, Boundary, Hops[i]);
     }
     return Pfn;
 }
 
-PFN_NUMBER MiAllocateContiguousPages(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NUMBER Highest,
-                                     PFN_NUMBER Boundary)
+PFN_NUMBER MiAllocateContiguousPagesOf(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NUMBER Highest,
+                                       PFN_NUMBER Boundary, ULONG Node)
 {
     PFN_NUMBER Floor = Highest < MI_FIRST_MEGABYTE ? 1 : MI_FIRST_MEGABYTE;
     PFN_NUMBER First = Lowest > Floor ? Lowest : Floor, Pfn = MI_NO_PAGE;
@@ -121,10 +127,19 @@ PFN_NUMBER MiAllocateContiguousPages(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NU
     if (Count == 0 || (Boundary != 0 && Count > Boundary)) {
         return MI_NO_PAGE;
     }
+    if (Node != MI_ANY_NODE) {
+        return MiSearchNode(First, Top, Count, Boundary, Node);
+    }
     if (MiNodeCount > 1) {
         Pfn = MiSearchNodes(First, Top, Count, Boundary);
     }
     return Pfn != MI_NO_PAGE ? Pfn : MiSearchRun(First, Top, Count, Boundary, MI_ANY_NODE);
+}
+
+PFN_NUMBER MiAllocateContiguousPages(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NUMBER Highest,
+                                     PFN_NUMBER Boundary)
+{
+    return MiAllocateContiguousPagesOf(Count, Lowest, Highest, Boundary, MI_ANY_NODE);
 }
 
 VOID MiFreePages(PFN_NUMBER First, PFN_NUMBER Count)

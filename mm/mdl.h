@@ -23,6 +23,8 @@
 #define VERIFIER_UNLOCK_PARTIAL    0xB4
 #define VERIFIER_FREE_MAPPED       0xB8
 
+#define MI_MDL_TAG 'ldM ' /* " Mdl" reversed, as !poolused shows it */
+
 static inline SIZE_T MiMdlPages(PMDL Mdl)
 {
     return ADDRESS_AND_SIZE_TO_SPAN_PAGES(MmGetMdlVirtualAddress(Mdl), Mdl->ByteCount);

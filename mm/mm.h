@@ -446,6 +446,9 @@ VOID MiFreePage(PFN_NUMBER Pfn);
  */
 PFN_NUMBER MiAllocateContiguousPages(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NUMBER Highest,
                                      PFN_NUMBER Boundary);
+/* The same of one node only, or of any (MI_ANY_NODE). */
+PFN_NUMBER MiAllocateContiguousPagesOf(PFN_NUMBER Count, PFN_NUMBER Lowest, PFN_NUMBER Highest,
+                                       PFN_NUMBER Boundary, ULONG Node);
 /* Gives pages back one by one, as MiFreePage. */
 VOID MiFreePages(PFN_NUMBER First, PFN_NUMBER Count);
 /* Clears up to Limit free pages and puts them on the zeroed list; returns how many. */

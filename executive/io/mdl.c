@@ -4,10 +4,8 @@
  */
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/section.h"
-#include <wdm.h>
+#include "mm/mdl.h"
 
-#define MDL_TAG       'ldM ' /* " Mdl" reversed, as !poolused shows it */
-#define FREED_IN_USE  0xB8   /* rule of bug check 0xC4 (contract 4.6) */
 #define LONGEST_SIZE  0x7FFF /* what MDL.Size can say */
 #define FROM_A_SOURCE (MDL_SOURCE_IS_NONPAGED_POOL | MDL_IO_SPACE | MDL_MAPPED_TO_SYSTEM_VA)
 
@@ -37,7 +35,8 @@ PMDL NTAPI IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBu
     if (Length > MAXULONG - PAGE_SIZE + 1) {
         return NULL;
     }
-    PMDL Mdl = ExAllocatePoolWithTag(NonPagedPoolNx, MmSizeOfMdl(VirtualAddress, Length), MDL_TAG);
+    PMDL Mdl =
+        ExAllocatePoolWithTag(NonPagedPoolNx, MmSizeOfMdl(VirtualAddress, Length), MI_MDL_TAG);
     if (Mdl == NULL) {
         return NULL;
     }
@@ -59,10 +58,10 @@ VOID NTAPI IoFreeMdl(PMDL Mdl)
                      !(Mdl->MdlFlags & MDL_PARENT_MAPPED_SYSTEM_VA);
     BOOLEAN Locked = (Mdl->MdlFlags & MDL_PAGES_LOCKED) != 0;
     if (KiCheckedMode && (Mapped || Locked)) {
-        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, FREED_IN_USE, (ULONG_PTR)Mdl,
+        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, VERIFIER_FREE_MAPPED, (ULONG_PTR)Mdl,
                      (USHORT)Mdl->MdlFlags, 0);
     }
-    ExFreePoolWithTag(Mdl, MDL_TAG);
+    ExFreePoolWithTag(Mdl, MI_MDL_TAG);
 }
 EXPORT(IoFreeMdl);
 
