@@ -6,6 +6,7 @@
  * it is described all the same. Nothing here changes from one run to the next under --icount.
  */
 #include "boot/boot.h"
+#include "executive/io/block.h"
 #include "kernel/hal/acpi.h"
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -61,6 +62,7 @@ static VOID BlPrintRest(VOID)
     KiPrintTopology();
     BlPrintMemory();
     HalpPrintDevices();
+    IoPrintBlockDevices();
     DbgPrint("ACPI: processors %lu (%lu in use), I/O APICs %lu, NUMA nodes %lu, HPET %I64x\n",
              HalpMachine.ProcessorCount, KeNumberProcessors, HalpMachine.IoApicCount,
              HalpMachine.NodeCount, HalpMachine.Hpet);

@@ -63,6 +63,9 @@ PIO_BLOCK_DEVICE IoNextBlockDevice(PIO_BLOCK_DEVICE Device);
  */
 BOOLEAN IoClaimBlockDevice(PIO_BLOCK_DEVICE Device, const CHAR *For);
 
+/* A line a device. <= DISPATCH_LEVEL. */
+VOID IoPrintBlockDevices(VOID);
+
 /* ---- for drivers ----------------------------------------------------------------------------- */
 
 /* All of these are called at DISPATCH_LEVEL with the device's lock held, and do not wait. */
