@@ -1,127 +1,8 @@
 /*
- * virtio.c - tests of the virtio disk driver over registers that are ordinary memory: what it asks
- * of a device, and what it believes of the answers, which the test writes itself.
- *
- * Memory as registers keeps what is written, which is all that the driver's start needs; both
- * halves of the features read the same, so the word has the bits of both.
+ * virtio.c - tests of the virtio disk driver over a device that is memory: what it asks of a
+ * device, and what it believes of the answers.
  */
-#include "drivers/virtio_block.h"
-#include "kernel/rtl/rtl.h"
-#include "tests/test.h"
-#include <wdm.h>
-
-/* Bit 0 is VERSION_1 in the upper half and unknown in the lower, 28 the other way round. */
-#define FEATURE_WORD       (1U | 1U << 28 | 1U << 2 | 1U << 6 | 1U << 9)
-#define NO_INDIRECT        (FEATURE_WORD & ~(1U << 28))
-#define RING_SIZE          64
-#define DOORBELL_UNTOUCHED 0xBEEF
-#define PAGE_A             0x111ULL /* frames that nobody looks into */
-#define PAGE_B             0x333ULL
-
-static struct {
-    VIRTIO_COMMON Common;
-    VIRTIO_BLOCK_CONFIG Config;
-    USHORT Doorbell[4];
-    UCHAR Interrupt;
-} Registers;
-static VIRTIO_BLOCK Disk;
-static IO_BLOCK_REQUEST Request;
-static ULONG Calls;
-
-static VOID CountDone(PIO_BLOCK_REQUEST Block)
-{
-    CHECK_EQ(Block, &Request);
-    Calls++;
-}
-
-/* A device of 1,000 pages that has not been looked at yet. */
-static VOID MakeDevice(ULONG Features)
-{
-    RtlZeroMemory(&Registers, sizeof(Registers));
-    RtlZeroMemory(&Disk, sizeof(Disk));
-    RtlZeroMemory(&Request, sizeof(Request));
-    Calls = 0;
-    Registers.Common.DeviceFeature = Features;
-    Registers.Common.QueueSize = RING_SIZE;
-    Registers.Config.Capacity[0] = 8007;
-    Registers.Config.SegMax = 5;
-    Registers.Config.BlockSize = 512;
-    Registers.Doorbell[0] = DOORBELL_UNTOUCHED;
-    Disk.Device.Parts[VirtioCommon].Address = (PUCHAR)&Registers.Common;
-    Disk.Device.Parts[VirtioCommon].Bytes = sizeof(Registers.Common);
-    Disk.Device.Parts[VirtioConfig].Address = (PUCHAR)&Registers.Config;
-    Disk.Device.Parts[VirtioConfig].Bytes = sizeof(Registers.Config);
-    Disk.Device.Parts[VirtioNotify].Address = (PUCHAR)Registers.Doorbell;
-    Disk.Device.Parts[VirtioNotify].Bytes = sizeof(Registers.Doorbell);
-    Disk.Device.Parts[VirtioInterrupt].Address = &Registers.Interrupt;
-    Disk.Device.Parts[VirtioInterrupt].Bytes = 1;
-    Disk.Device.NotifyStep = sizeof(USHORT);
-}
-
-static BOOLEAN OpenDevice(ULONG Features)
-{
-    MakeDevice(Features);
-    return CHECK_EQ(VirtioBuildBlock(&Disk, 1), NULL) && CHECK(VirtioBeginBlock(&Disk)) &&
-           CHECK_STATUS(IoRegisterBlockDevice(&Disk.Block), STATUS_SUCCESS);
-}
-
-static VOID CloseDevice(VOID)
-{
-    IoRemoveBlockDevice(&Disk.Block);
-    VirtioFreeBlock(&Disk);
-}
-
-#define OPEN_DEVICE REQUIRE(OpenDevice(FEATURE_WORD))
-
-static VOID Submit(IO_BLOCK_OPERATION Operation, ULONG64 Page, ULONG Pages,
-                   const PFN_NUMBER *Frames)
-{
-    Request.Operation = Operation;
-    Request.Offset = Page * PAGE_SIZE;
-    Request.Pages = Pages;
-    Request.Frames = Frames;
-    Request.Done = CountDone;
-    IoSubmitBlock(&Disk.Block, &Request);
-}
-
-static VOID SubmitOne(IO_BLOCK_OPERATION Operation)
-{
-    static const PFN_NUMBER Frame[] = {PAGE_A};
-    Submit(Operation, 9, Operation == IoBlockFlush ? 0 : 1, Frame);
-}
-
-static PVIRTIO_BLOCK_TAIL TailOf(PVIRTIO_SLOT Slot)
-{
-    return (PVIRTIO_BLOCK_TAIL)(Slot->Page + PAGE_SIZE) - 1;
-}
-
-/* The newest command that the driver offered. */
-static PVIRTIO_SLOT Newest(VOID)
-{
-    PVIRTIO_QUEUE Queue = &Disk.Queues[0];
-    VIRTIO_OFFERED *Offered = &Queue->Rings->Offered;
-    USHORT Head = Offered->Ring[(USHORT)(Offered->Index - 1) % Queue->Size];
-    return &Queue->Slots[Queue->Indirect ? Head : Head / Queue->TableSize];
-}
-
-/* Writes an answer as a device would, Step commands on in its ring, and has the driver look. */
-static VOID Answer(ULONG Id, ULONG Length, USHORT Step)
-{
-    VIRTIO_USED *Used = &Disk.Queues[0].Rings->Used;
-    Used->Ring[Used->Index % Disk.Queues[0].Size].Id = Id;
-    Used->Ring[Used->Index % Disk.Queues[0].Size].Length = Length;
-    Used->Index += Step;
-    KIRQL Old = KeRaiseIrqlToDpcLevel();
-    IoServiceBlock(&Disk.Block, &Disk.Queues[0]);
-    KeLowerIrql(Old);
-}
-
-static VOID AnswerNewest(UCHAR Status, ULONG Length)
-{
-    PVIRTIO_SLOT Slot = Newest();
-    TailOf(Slot)->Status = Status;
-    Answer(Slot->Head, Length, 1);
-}
+#include "tests/io/memory_device.h"
 
 /* ---- the start ------------------------------------------------------------------------------- */
 
@@ -129,30 +10,31 @@ TEST(VirtioStart, "io/virtio/features-are-agreed-on-and-the-queue-is-told",
      "virtio 1.1, 3.1.1 and 4.1.5.1")
 {
     OPEN_DEVICE;
-    CHECK_EQ(Disk.Device.Features, VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT | VIRTIO_BLOCK_SEG_MAX |
-                                       VIRTIO_BLOCK_BLK_SIZE | VIRTIO_BLOCK_FLUSH);
-    CHECK_EQ(Registers.Common.Status,
+    CHECK_EQ(TestVirtio.Device.Features, VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT |
+                                             VIRTIO_BLOCK_SEG_MAX | VIRTIO_BLOCK_BLK_SIZE |
+                                             VIRTIO_BLOCK_FLUSH);
+    CHECK_EQ(TestRegisters.Common.Status,
              VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
-    CHECK_EQ(Registers.Common.DriverFeature, 1); /* the upper half */
-    CHECK_EQ(Registers.Common.QueueEnable, 1);
-    CHECK_EQ(Registers.Common.ConfigVector, VIRTIO_NO_VECTOR);
-    CHECK_EQ(Registers.Common.QueueDescriptors[0],
-             (ULONG)MmGetPhysicalAddress(Disk.Queues[0].Descriptors).QuadPart);
-    CHECK_EQ(Disk.Block.Pages, 1000);
-    CHECK_EQ(Disk.Block.SectorSize, 512);
-    CHECK(!Disk.Block.ReadOnly && !Disk.Block.WriteThrough);
-    CHECK_EQ(Disk.Segments, 5);
-    CHECK_GE(Disk.Block.MaximumPages, 256);
-    CHECK_EQ(Disk.Block.MaximumInFlight, 64);
-    CloseDevice();
-    CHECK_EQ(Registers.Common.Status, 0);
+    CHECK_EQ(TestRegisters.Common.DriverFeature, 1); /* the upper half */
+    CHECK_EQ(TestRegisters.Common.QueueEnable, 1);
+    CHECK_EQ(TestRegisters.Common.ConfigVector, VIRTIO_NO_VECTOR);
+    CHECK_EQ(TestRegisters.Common.QueueDescriptors[0],
+             (ULONG)MmGetPhysicalAddress(TestVirtio.Queues[0].Descriptors).QuadPart);
+    CHECK_EQ(TestVirtio.Block.Pages, 1000);
+    CHECK_EQ(TestVirtio.Block.SectorSize, 512);
+    CHECK(!TestVirtio.Block.ReadOnly && !TestVirtio.Block.WriteThrough);
+    CHECK_EQ(TestVirtio.Segments, 5);
+    CHECK_GE(TestVirtio.Block.MaximumPages, 256);
+    CHECK_EQ(TestVirtio.Block.MaximumInFlight, 64);
+    TestCloseDevice();
+    CHECK_EQ(TestRegisters.Common.Status, 0);
 }
 
 TEST(VirtioOld, "io/virtio/a-device-without-version-1-is-left-alone", "virtio 1.1, 6.1")
 {
-    MakeDevice(FEATURE_WORD & ~1U);
-    CHECK_NE(VirtioBuildBlock(&Disk, 1), NULL);
-    CHECK_EQ(Registers.Common.Status & VIRTIO_FAILED, VIRTIO_FAILED);
+    TestMakeDevice(FEATURE_WORD & ~1U);
+    CHECK_NE(VirtioBuildBlock(&TestVirtio, 1), NULL);
+    CHECK_EQ(TestRegisters.Common.Status & VIRTIO_FAILED, VIRTIO_FAILED);
 }
 
 TEST(VirtioStrange, "io/virtio/impossible-configurations-are-refused", "")
@@ -163,30 +45,30 @@ TEST(VirtioStrange, "io/virtio/impossible-configurations-are-refused", "")
         ULONG Value;
     } Bad[] = {{0, 5, 8192}, {0, 5, 256}, {0, 5, 1000}, {1U << 1, 2, 4095}, {0, 3, 0}};
     for (ULONG i = 0; i < RTL_NUMBER_OF(Bad); i++) {
-        MakeDevice(FEATURE_WORD | Bad[i].Bit);
-        ((PULONG)&Registers.Config)[Bad[i].Which] = Bad[i].Value;
-        CHECK_NE(VirtioBuildBlock(&Disk, 1), NULL);
-        VirtioFreeBlock(&Disk);
+        TestMakeDevice(FEATURE_WORD | Bad[i].Bit);
+        ((PULONG)&TestRegisters.Config)[Bad[i].Which] = Bad[i].Value;
+        CHECK_NE(VirtioBuildBlock(&TestVirtio, 1), NULL);
+        VirtioFreeBlock(&TestVirtio);
     }
     static const USHORT Sizes[] = {0, 3, 100};
     for (ULONG i = 0; i < RTL_NUMBER_OF(Sizes); i++) {
-        MakeDevice(FEATURE_WORD);
-        Registers.Common.QueueSize = Sizes[i];
-        CHECK_NE(VirtioBuildBlock(&Disk, 1), NULL);
-        VirtioFreeBlock(&Disk);
+        TestMakeDevice(FEATURE_WORD);
+        TestRegisters.Common.QueueSize = Sizes[i];
+        CHECK_NE(VirtioBuildBlock(&TestVirtio, 1), NULL);
+        VirtioFreeBlock(&TestVirtio);
     }
-    MakeDevice(FEATURE_WORD | 1U << 12);
-    CHECK_NE(VirtioBuildBlock(&Disk, 1), NULL); /* several queues, 0 of them */
-    VirtioFreeBlock(&Disk);
+    TestMakeDevice(FEATURE_WORD | 1U << 12);
+    CHECK_NE(VirtioBuildBlock(&TestVirtio, 1), NULL); /* several queues, 0 of them */
+    VirtioFreeBlock(&TestVirtio);
 }
 
 TEST(VirtioDoorbell, "io/virtio/a-doorbell-outside-of-its-registers-is-refused", "")
 {
-    MakeDevice(FEATURE_WORD);
-    Registers.Common.QueueNotify = RTL_NUMBER_OF(Registers.Doorbell);
-    CHECK_EQ(VirtioBuildBlock(&Disk, 1), NULL);
-    CHECK(!VirtioBeginBlock(&Disk));
-    VirtioFreeBlock(&Disk);
+    TestMakeDevice(FEATURE_WORD);
+    TestRegisters.Common.QueueNotify = RTL_NUMBER_OF(TestRegisters.Doorbell);
+    CHECK_EQ(VirtioBuildBlock(&TestVirtio, 1), NULL);
+    CHECK(!VirtioBeginBlock(&TestVirtio));
+    VirtioFreeBlock(&TestVirtio);
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -195,12 +77,12 @@ TEST(VirtioRead, "io/virtio/a-read-has-header-pages-and-status", "virtio 1.1, 5.
 {
     static const PFN_NUMBER Frames[] = {PAGE_A, PAGE_A + 1, PAGE_B, PAGE_A + 2};
     OPEN_DEVICE;
-    Submit(IoBlockRead, 9, 4, Frames);
-    PVIRTIO_SLOT Slot = Newest();
-    CHECK_EQ(TailOf(Slot)->Type, VirtioBlockIn);
-    CHECK_EQ(TailOf(Slot)->Sector, 72);
-    CHECK_EQ(Disk.Queues[0].Descriptors[Slot->Head].Flags, VIRTIO_INDIRECT);
-    CHECK_EQ(Disk.Queues[0].Descriptors[Slot->Head].Length, 5 * sizeof(VIRTIO_DESCRIPTOR));
+    TestSubmit(IoBlockRead, 9, 4, Frames);
+    PVIRTIO_SLOT Slot = TestNewest();
+    CHECK_EQ(TestTailOf(Slot)->Type, VirtioBlockIn);
+    CHECK_EQ(TestTailOf(Slot)->Sector, 72);
+    CHECK_EQ(TestVirtio.Queues[0].Descriptors[Slot->Head].Flags, VIRTIO_INDIRECT);
+    CHECK_EQ(TestVirtio.Queues[0].Descriptors[Slot->Head].Length, 5 * sizeof(VIRTIO_DESCRIPTOR));
     PVIRTIO_DESCRIPTOR Table = Slot->Table;
     CHECK_EQ(Table[0].Length, 16);
     CHECK_EQ(Table[0].Flags, VIRTIO_NEXT);
@@ -212,28 +94,29 @@ TEST(VirtioRead, "io/virtio/a-read-has-header-pages-and-status", "virtio 1.1, 5.
     CHECK_EQ(Table[3].Next, 4);
     CHECK_EQ(Table[4].Length, 1);
     CHECK_EQ(Table[4].Flags, VIRTIO_WRITE);
-    CHECK_EQ(Registers.Doorbell[0], 0); /* rung for queue 0 */
-    AnswerNewest(VirtioBlockOk, 4 * PAGE_SIZE + 1);
-    CHECK_EQ(Calls, 1);
-    CHECK_STATUS(Request.Status, STATUS_SUCCESS);
-    CloseDevice();
+    CHECK_EQ(TestRegisters.Doorbell[0], 0); /* rung for queue 0 */
+    TestAnswerNewest(VirtioBlockOk, 4 * PAGE_SIZE + 1);
+    CHECK_EQ(TestCalls, 1);
+    CHECK_STATUS(TestRequest.Status, STATUS_SUCCESS);
+    TestCloseDevice();
 }
 
 TEST(VirtioWrite, "io/virtio/a-write-lets-the-device-write-the-status-only", "virtio 1.1, 5.2.6")
 {
     OPEN_DEVICE;
-    SubmitOne(IoBlockWrite);
-    CHECK_EQ(TailOf(Newest())->Type, VirtioBlockOut);
-    CHECK_EQ(Newest()->Table[1].Flags, VIRTIO_NEXT);
-    AnswerNewest(VirtioBlockOk, 1);
-    CHECK_EQ(Calls, 1);
-    CHECK_STATUS(Request.Status, STATUS_SUCCESS);
-    SubmitOne(IoBlockFlush);
-    CHECK_EQ(TailOf(Newest())->Type, VirtioBlockFlush);
-    CHECK_EQ(TailOf(Newest())->Sector, 0x48); /* ignored by the device; the offset was set */
-    AnswerNewest(VirtioBlockOk, 1);
-    CHECK_EQ(Calls, 2);
-    CloseDevice();
+    TestSubmitOne(IoBlockWrite);
+    CHECK_EQ(TestTailOf(TestNewest())->Type, VirtioBlockOut);
+    CHECK_EQ(TestNewest()->Table[1].Flags, VIRTIO_NEXT);
+    TestAnswerNewest(VirtioBlockOk, 1);
+    CHECK_EQ(TestCalls, 1);
+    CHECK_STATUS(TestRequest.Status, STATUS_SUCCESS);
+    TestSubmitOne(IoBlockFlush);
+    CHECK_EQ(TestTailOf(TestNewest())->Type, VirtioBlockFlush);
+    CHECK_EQ(TestTailOf(TestNewest())->Sector,
+             0x48); /* ignored by the device; the offset was set */
+    TestAnswerNewest(VirtioBlockOk, 1);
+    CHECK_EQ(TestCalls, 2);
+    TestCloseDevice();
 }
 
 TEST(VirtioPieces, "io/virtio/more-segments-than-it-takes-are-several-commands",
@@ -241,88 +124,88 @@ TEST(VirtioPieces, "io/virtio/more-segments-than-it-takes-are-several-commands",
 {
     static const PFN_NUMBER Frames[] = {2, 4, 6, 8, 10, 12, 14};
     OPEN_DEVICE;
-    Submit(IoBlockWrite, 9, 7, Frames);
-    CHECK_EQ(Disk.Queues[0].InFlight, 2);
-    CHECK_EQ(TailOf(Newest())->Sector, (9 + 5) * 8);
-    CHECK_EQ(Newest()->Table[2].Address, 14ULL * PAGE_SIZE);
-    AnswerNewest(VirtioBlockOk, 1);
-    CHECK_EQ(Calls, 0);
-    TailOf(&Disk.Queues[0].Slots[0])->Status = VirtioBlockOk;
-    Answer(0, 1, 1);
-    CHECK_EQ(Calls, 1);
-    CHECK_STATUS(Request.Status, STATUS_SUCCESS);
-    CloseDevice();
+    TestSubmit(IoBlockWrite, 9, 7, Frames);
+    CHECK_EQ(TestVirtio.Queues[0].InFlight, 2);
+    CHECK_EQ(TestTailOf(TestNewest())->Sector, (9 + 5) * 8);
+    CHECK_EQ(TestNewest()->Table[2].Address, 14ULL * PAGE_SIZE);
+    TestAnswerNewest(VirtioBlockOk, 1);
+    CHECK_EQ(TestCalls, 0);
+    TestTailOf(&TestVirtio.Queues[0].Slots[0])->Status = VirtioBlockOk;
+    TestAnswer(0, 1, 1);
+    CHECK_EQ(TestCalls, 1);
+    CHECK_STATUS(TestRequest.Status, STATUS_SUCCESS);
+    TestCloseDevice();
 }
 
 TEST(VirtioSizeMax, "io/virtio/a-segment-is-no-longer-than-it-takes", "virtio 1.1, 5.2.6.1")
 {
     static const PFN_NUMBER Frames[] = {2, 3, 4, 5, 6};
-    MakeDevice(FEATURE_WORD | 1U << 1);
-    Registers.Config.SizeMax = 3 * PAGE_SIZE - 1;
-    REQUIRE_EQ(VirtioBuildBlock(&Disk, 1), NULL);
-    REQUIRE(VirtioBeginBlock(&Disk) && NT_SUCCESS(IoRegisterBlockDevice(&Disk.Block)));
-    Submit(IoBlockWrite, 9, 5, Frames);
-    CHECK_EQ(Newest()->Table[1].Length, 2 * PAGE_SIZE);
-    CHECK_EQ(Newest()->Table[2].Length, 2 * PAGE_SIZE);
-    CHECK_EQ(Newest()->Table[3].Length, PAGE_SIZE);
-    AnswerNewest(VirtioBlockOk, 1);
-    CHECK_EQ(Calls, 1);
-    CloseDevice();
+    TestMakeDevice(FEATURE_WORD | 1U << 1);
+    TestRegisters.Config.SizeMax = 3 * PAGE_SIZE - 1;
+    REQUIRE_EQ(VirtioBuildBlock(&TestVirtio, 1), NULL);
+    REQUIRE(VirtioBeginBlock(&TestVirtio) && NT_SUCCESS(IoRegisterBlockDevice(&TestVirtio.Block)));
+    TestSubmit(IoBlockWrite, 9, 5, Frames);
+    CHECK_EQ(TestNewest()->Table[1].Length, 2 * PAGE_SIZE);
+    CHECK_EQ(TestNewest()->Table[2].Length, 2 * PAGE_SIZE);
+    CHECK_EQ(TestNewest()->Table[3].Length, PAGE_SIZE);
+    TestAnswerNewest(VirtioBlockOk, 1);
+    CHECK_EQ(TestCalls, 1);
+    TestCloseDevice();
 }
 
 TEST(VirtioDirect, "io/virtio/without-indirect-descriptors-the-ring-holds-them",
      "virtio 1.1, 2.6.5")
 {
     static const PFN_NUMBER Frames[] = {2, 4, 6, 8};
-    REQUIRE(OpenDevice(NO_INDIRECT));
-    PVIRTIO_QUEUE Queue = &Disk.Queues[0];
+    REQUIRE(TestOpenDevice(NO_INDIRECT));
+    PVIRTIO_QUEUE Queue = &TestVirtio.Queues[0];
     CHECK_EQ(Queue->TableSize, 7);
     CHECK_EQ(Queue->SlotCount, RING_SIZE / 7);
-    Submit(IoBlockRead, 0, 4, Frames);
-    Answer(0, 4 * PAGE_SIZE + 1, 0); /* nothing new */
-    TailOf(Newest())->Status = VirtioBlockOk;
-    Answer(0, 4 * PAGE_SIZE + 1, 1);
-    CHECK_EQ(Calls, 1);
+    TestSubmit(IoBlockRead, 0, 4, Frames);
+    TestAnswer(0, 4 * PAGE_SIZE + 1, 0); /* nothing new */
+    TestTailOf(TestNewest())->Status = VirtioBlockOk;
+    TestAnswer(0, 4 * PAGE_SIZE + 1, 1);
+    CHECK_EQ(TestCalls, 1);
     for (ULONG i = 0; i < RING_SIZE / 7; i++) { /* another slot each time but the first */
-        Submit(IoBlockRead, 0, 4, Frames);
-        PVIRTIO_SLOT Slot = Newest();
+        TestSubmit(IoBlockRead, 0, 4, Frames);
+        PVIRTIO_SLOT Slot = TestNewest();
         CHECK_EQ(Slot->Table, &Queue->Descriptors[Slot->Head]);
         CHECK_EQ(Slot->Table[0].Next, Slot->Head + 1);
         CHECK_EQ(Slot->Table[4].Next, Slot->Head + 5);
         CHECK_EQ(Slot->Table[5].Flags, VIRTIO_WRITE);
-        AnswerNewest(VirtioBlockOk, 4 * PAGE_SIZE + 1);
+        TestAnswerNewest(VirtioBlockOk, 4 * PAGE_SIZE + 1);
     }
-    CHECK_EQ(Calls, 1 + RING_SIZE / 7);
-    CHECK_STATUS(Request.Status, STATUS_SUCCESS);
-    CloseDevice();
+    CHECK_EQ(TestCalls, 1 + RING_SIZE / 7);
+    CHECK_STATUS(TestRequest.Status, STATUS_SUCCESS);
+    TestCloseDevice();
 }
 
 TEST(VirtioQuiet, "io/virtio/a-device-that-looks-anyway-is-not-told", "virtio 1.1, 2.6.10")
 {
     OPEN_DEVICE;
-    Disk.Queues[0].Rings->Used.Flags = VIRTIO_NO_NOTIFY;
-    SubmitOne(IoBlockRead);
-    CHECK_EQ(Registers.Doorbell[0], DOORBELL_UNTOUCHED);
-    CHECK_EQ(Disk.Queues[0].Rings->Offered.Index, 1);
-    CloseDevice();
-    CHECK_EQ(Calls, 1);
-    CHECK_STATUS(Request.Status, STATUS_DEVICE_NOT_CONNECTED);
+    TestVirtio.Queues[0].Rings->Used.Flags = VIRTIO_NO_NOTIFY;
+    TestSubmitOne(IoBlockRead);
+    CHECK_EQ(TestRegisters.Doorbell[0], DOORBELL_UNTOUCHED);
+    CHECK_EQ(TestVirtio.Queues[0].Rings->Offered.Index, 1);
+    TestCloseDevice();
+    CHECK_EQ(TestCalls, 1);
+    CHECK_STATUS(TestRequest.Status, STATUS_DEVICE_NOT_CONNECTED);
 }
 
 TEST(VirtioWrap, "io/virtio/indices-wrap-around", "virtio 1.1, 2.6.6")
 {
     OPEN_DEVICE;
     for (ULONG i = 1; i <= 0x10000 + 3; i++) {
-        SubmitOne(IoBlockWrite);
-        AnswerNewest(VirtioBlockOk, 1);
-        if (Calls != i) {
+        TestSubmitOne(IoBlockWrite);
+        TestAnswerNewest(VirtioBlockOk, 1);
+        if (TestCalls != i) {
             break;
         }
     }
-    CHECK_EQ(Calls, 0x10000 + 3);
-    CHECK_EQ(Disk.Queues[0].Seen, 3);
-    CHECK_EQ(Disk.Block.Counters.Resets, 0);
-    CloseDevice();
+    CHECK_EQ(TestCalls, 0x10000 + 3);
+    CHECK_EQ(TestVirtio.Queues[0].Seen, 3);
+    CHECK_EQ(TestVirtio.Block.Counters.Resets, 0);
+    TestCloseDevice();
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -330,46 +213,46 @@ TEST(VirtioWrap, "io/virtio/indices-wrap-around", "virtio 1.1, 2.6.6")
 TEST(VirtioError, "io/virtio/an-error-is-tried-again", "virtio 1.1, 5.2.6: VIRTIO_BLK_S_IOERR")
 {
     OPEN_DEVICE;
-    SubmitOne(IoBlockRead);
-    AnswerNewest(VirtioBlockError, 1);
-    CHECK_EQ(Calls, 0);
-    AnswerNewest(VirtioBlockError, PAGE_SIZE + 1);
-    AnswerNewest(VirtioBlockOk, PAGE_SIZE + 1);
-    CHECK_EQ(Calls, 1);
-    CHECK_STATUS(Request.Status, STATUS_SUCCESS);
-    CHECK_EQ(Disk.Block.Counters.Resets, 0);
-    CloseDevice();
+    TestSubmitOne(IoBlockRead);
+    TestAnswerNewest(VirtioBlockError, 1);
+    CHECK_EQ(TestCalls, 0);
+    TestAnswerNewest(VirtioBlockError, PAGE_SIZE + 1);
+    TestAnswerNewest(VirtioBlockOk, PAGE_SIZE + 1);
+    CHECK_EQ(TestCalls, 1);
+    CHECK_STATUS(TestRequest.Status, STATUS_SUCCESS);
+    CHECK_EQ(TestVirtio.Block.Counters.Resets, 0);
+    TestCloseDevice();
 }
 
 TEST(VirtioUnsupported, "io/virtio/what-it-does-not-support-is-final",
      "virtio 1.1, 5.2.6: VIRTIO_BLK_S_UNSUPP")
 {
     OPEN_DEVICE;
-    SubmitOne(IoBlockFlush);
-    AnswerNewest(VirtioBlockUnsupported, 1);
-    CHECK_EQ(Calls, 1);
-    CHECK_STATUS(Request.Status, STATUS_NOT_SUPPORTED);
-    CloseDevice();
+    TestSubmitOne(IoBlockFlush);
+    TestAnswerNewest(VirtioBlockUnsupported, 1);
+    CHECK_EQ(TestCalls, 1);
+    CHECK_STATUS(TestRequest.Status, STATUS_NOT_SUPPORTED);
+    TestCloseDevice();
 }
 
 /* A read whose answer is bad: the device is reset, and with a good answer then all is well. */
 static VOID Nonsense(UCHAR Status, ULONG Id, ULONG Length, USHORT Step)
 {
-    if (!OpenDevice(FEATURE_WORD)) {
+    if (!TestOpenDevice(FEATURE_WORD)) {
         return;
     }
-    SubmitOne(IoBlockRead);
-    TailOf(Newest())->Status = Status;
-    Answer(Id == MAXULONG ? Newest()->Head : Id, Length, Step);
-    CHECK_EQ(Calls, 0);
-    CHECK_EQ(Disk.Block.Counters.Nonsense, 1);
-    CHECK_EQ(Disk.Block.Counters.Resets, 1);
-    CHECK_EQ(Disk.Queues[0].Rings->Offered.Index, 1); /* it began anew */
-    CHECK_EQ(Registers.Common.Status & VIRTIO_DRIVER_OK, VIRTIO_DRIVER_OK);
-    AnswerNewest(VirtioBlockOk, PAGE_SIZE + 1);
-    CHECK_EQ(Calls, 1);
-    CHECK_STATUS(Request.Status, STATUS_SUCCESS);
-    CloseDevice();
+    TestSubmitOne(IoBlockRead);
+    TestTailOf(TestNewest())->Status = Status;
+    TestAnswer(Id == MAXULONG ? TestNewest()->Head : Id, Length, Step);
+    CHECK_EQ(TestCalls, 0);
+    CHECK_EQ(TestVirtio.Block.Counters.Nonsense, 1);
+    CHECK_EQ(TestVirtio.Block.Counters.Resets, 1);
+    CHECK_EQ(TestVirtio.Queues[0].Rings->Offered.Index, 1); /* it began anew */
+    CHECK_EQ(TestRegisters.Common.Status & VIRTIO_DRIVER_OK, VIRTIO_DRIVER_OK);
+    TestAnswerNewest(VirtioBlockOk, PAGE_SIZE + 1);
+    CHECK_EQ(TestCalls, 1);
+    CHECK_STATUS(TestRequest.Status, STATUS_SUCCESS);
+    TestCloseDevice();
 }
 
 #define NONSENSE(Ident, What, Status, Id, Length, Step)                                            \
@@ -397,49 +280,49 @@ TEST(NonsenseTwice, "io/virtio/nonsense/an-answer-that-comes-twice", "VQ-1")
 {
     static const PFN_NUMBER Frames[] = {2, 4, 6, 8, 10, 12, 14};
     OPEN_DEVICE;
-    Submit(IoBlockWrite, 9, 7, Frames); /* two commands */
-    AnswerNewest(VirtioBlockOk, 1);
-    CHECK_EQ(Disk.Block.Counters.Nonsense, 0);
-    AnswerNewest(VirtioBlockOk, 1);
-    CHECK_EQ(Disk.Block.Counters.Nonsense, 1);
-    CHECK_EQ(Calls, 0);
-    CloseDevice();
-    CHECK_EQ(Calls, 1);
+    TestSubmit(IoBlockWrite, 9, 7, Frames); /* two commands */
+    TestAnswerNewest(VirtioBlockOk, 1);
+    CHECK_EQ(TestVirtio.Block.Counters.Nonsense, 0);
+    TestAnswerNewest(VirtioBlockOk, 1);
+    CHECK_EQ(TestVirtio.Block.Counters.Nonsense, 1);
+    CHECK_EQ(TestCalls, 0);
+    TestCloseDevice();
+    CHECK_EQ(TestCalls, 1);
 }
 
 TEST(NonsenseMiddle, "io/virtio/nonsense/a-head-inside-of-a-chain", "VQ-1")
 {
-    REQUIRE(OpenDevice(NO_INDIRECT));
-    SubmitOne(IoBlockRead);
-    TailOf(Newest())->Status = VirtioBlockOk;
-    Answer(1, PAGE_SIZE + 1, 1);
-    CHECK_EQ(Disk.Block.Counters.Nonsense, 1);
-    CHECK_EQ(Calls, 0);
-    CloseDevice();
+    REQUIRE(TestOpenDevice(NO_INDIRECT));
+    TestSubmitOne(IoBlockRead);
+    TestTailOf(TestNewest())->Status = VirtioBlockOk;
+    TestAnswer(1, PAGE_SIZE + 1, 1);
+    CHECK_EQ(TestVirtio.Block.Counters.Nonsense, 1);
+    CHECK_EQ(TestCalls, 0);
+    TestCloseDevice();
 }
 
 TEST(NonsenseAlways, "io/virtio/nonsense/always-is-an-error", "VBLK-1")
 {
     OPEN_DEVICE;
-    SubmitOne(IoBlockWrite);
+    TestSubmitOne(IoBlockWrite);
     for (ULONG i = 0; i < IO_BLOCK_TRIES; i++) {
-        CHECK_EQ(Calls, 0);
-        AnswerNewest(0x55, 1);
+        CHECK_EQ(TestCalls, 0);
+        TestAnswerNewest(0x55, 1);
     }
-    CHECK_EQ(Calls, 1);
-    CHECK_STATUS(Request.Status, STATUS_IO_DEVICE_ERROR);
-    CHECK_EQ(Disk.Block.Counters.Resets, IO_BLOCK_TRIES);
-    CloseDevice();
+    CHECK_EQ(TestCalls, 1);
+    CHECK_STATUS(TestRequest.Status, STATUS_IO_DEVICE_ERROR);
+    CHECK_EQ(TestVirtio.Block.Counters.Resets, IO_BLOCK_TRIES);
+    TestCloseDevice();
 }
 
 TEST(VirtioRefusesReset, "io/virtio/a-device-that-has-changed-is-gone", "BLOCK-6")
 {
     OPEN_DEVICE;
-    SubmitOne(IoBlockWrite);
-    Registers.Common.DeviceFeature = NO_INDIRECT; /* the queues are made for them */
-    AnswerNewest(0x55, 1);
-    CHECK_EQ(Calls, 1);
-    CHECK_STATUS(Request.Status, STATUS_DEVICE_NOT_CONNECTED);
-    CHECK(Disk.Block.Gone);
-    CloseDevice();
+    TestSubmitOne(IoBlockWrite);
+    TestRegisters.Common.DeviceFeature = NO_INDIRECT; /* the queues are made for them */
+    TestAnswerNewest(0x55, 1);
+    CHECK_EQ(TestCalls, 1);
+    CHECK_STATUS(TestRequest.Status, STATUS_DEVICE_NOT_CONNECTED);
+    CHECK(TestVirtio.Block.Gone);
+    TestCloseDevice();
 }

@@ -17,6 +17,7 @@ DECIMAL = re.compile(r'\d+(\.\d+)?$')
 START = '# bench\t'
 TIME_LIMIT = 300.0
 MEMORY = 256 << 20
+DISK = 256 << 20
 TIMED = 'ticks/'
 
 
@@ -75,7 +76,7 @@ def _chosen(kernel, globs):
 def _machine(names, timed, options):
     """What runs these benches: instructions are counted on one processor, time passes on two."""
     words = f'bench={",".join(names)} mode=free {options.get("cmdline", "")}'.strip()
-    kind = {'cpus': 2} if timed else {'icount': True}
+    kind = {'cpus': 2, 'disk': (DISK,)} if timed else {'icount': True}
     return Machine({'mem': MEMORY, 'timeout': TIME_LIMIT, **kind}, options, {'cmdline': words})
 
 
