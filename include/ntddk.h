@@ -1,5 +1,6 @@
 /*
- * ntddk.h - wdm.h and what only legacy drivers include: the page of shared data.
+ * ntddk.h - wdm.h and what only legacy drivers include: the page of shared data, memory that is not
+ * cached.
  */
 #pragma once
 
@@ -90,3 +91,17 @@ _Static_assert(offsetof(KUSER_SHARED_DATA, NtSystemRoot) == 0x30 &&
                "driver ABI");
 
 #define SharedUserData ((const volatile KUSER_SHARED_DATA *)KI_USER_SHARED_DATA)
+
+/*
+ * Whole pages of memory of undefined contents that no cache holds, mapped, not executable; NULL
+ * when there are none, and for no bytes. <= APC_LEVEL. DDI ntddk MmAllocateNonCachedMemory.
+ */
+PVOID NTAPI MmAllocateNonCachedMemory(SIZE_T NumberOfBytes);
+/*
+ * Gives that back, with its length. Bug check 0xDA: 3 (0, 0, address) none starts there, 2 (0, its
+ * pages, pages asked) it has another length. <= APC_LEVEL. DDI ntddk MmFreeNonCachedMemory.
+ */
+VOID NTAPI MmFreeNonCachedMemory(PVOID BaseAddress, SIZE_T NumberOfBytes);
+/* The address where a page's owner has it mapped, NULL for a page that is mapped nowhere. Any IRQL.
+ */
+PVOID NTAPI MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress);

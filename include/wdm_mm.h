@@ -84,6 +84,51 @@ PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
  */
 VOID NTAPI MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes);
 
+/*
+ * MmMapIoSpace with a protection: PAGE_READONLY, PAGE_READWRITE, PAGE_EXECUTE or PAGE_EXECUTE_READ,
+ * with PAGE_NOCACHE or PAGE_WRITECOMBINE or neither. NULL for others, for PAGE_EXECUTE_READWRITE,
+ * too: nothing is writable and executable. DDI wdm MmMapIoSpaceEx.
+ */
+PVOID NTAPI MmMapIoSpaceEx(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, ULONG Protect);
+
+typedef ULONG NODE_REQUIREMENT; /* a node's number, or MM_ANY_NODE_OK */
+
+/*
+ * Adjacent pages of physical memory, of undefined contents, mapped and executable, between two
+ * physical addresses, both included, crossing no multiple of the boundary (0, or a power of two
+ * from PAGE_SIZE on), of a node or any; where there is one node, of that. NULL when there are none,
+ * and for no bytes. <= DISPATCH_LEVEL. DDI wdm MmAllocateContiguousMemory and its family.
+ */
+PVOID NTAPI MmAllocateContiguousMemory(SIZE_T NumberOfBytes,
+                                       PHYSICAL_ADDRESS HighestAcceptableAddress);
+PVOID NTAPI MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes,
+                                                   PHYSICAL_ADDRESS LowestAcceptableAddress,
+                                                   PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                                   PHYSICAL_ADDRESS BoundaryAddressMultiple,
+                                                   MEMORY_CACHING_TYPE CacheType);
+PVOID NTAPI MmAllocateContiguousMemorySpecifyCacheNode(SIZE_T NumberOfBytes,
+                                                       PHYSICAL_ADDRESS LowestAcceptableAddress,
+                                                       PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                                       PHYSICAL_ADDRESS BoundaryAddressMultiple,
+                                                       MEMORY_CACHING_TYPE CacheType,
+                                                       NODE_REQUIREMENT PreferredNode);
+/*
+ * The same, executable only with PAGE_EXECUTE_READWRITE and not with PAGE_READWRITE; one of the
+ * two, with PAGE_NOCACHE or PAGE_WRITECOMBINE or neither. DDI wdm MmAllocateContiguousNodeMemory.
+ */
+PVOID NTAPI MmAllocateContiguousNodeMemory(SIZE_T NumberOfBytes,
+                                           PHYSICAL_ADDRESS LowestAcceptableAddress,
+                                           PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                           PHYSICAL_ADDRESS BoundaryAddressMultiple, ULONG Protect,
+                                           NODE_REQUIREMENT PreferredNode);
+/*
+ * Gives a block of that family back. Bug check 0xC2/0x60 (address, 0, 0): none starts there, or it
+ * has another length. <= DISPATCH_LEVEL. DDI wdm MmFreeContiguousMemory.
+ */
+VOID NTAPI MmFreeContiguousMemory(PVOID BaseAddress);
+VOID NTAPI MmFreeContiguousMemorySpecifyCache(PVOID BaseAddress, SIZE_T NumberOfBytes,
+                                              MEMORY_CACHING_TYPE CacheType);
+
 /* Where user space ends and system space begins. DDI: MmGetSystemRangeStart, ProbeForRead. */
 extern PVOID MmSystemRangeStart;
 extern PVOID MmHighestUserAddress;

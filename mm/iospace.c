@@ -1,11 +1,12 @@
 /*
  * iospace.c - device registers in system address space, and what drivers may ask about addresses.
  *
- *   IO-1  A mapping of device registers is uncached and not executable.
+ *   IO-1  A mapping of device registers is uncached and not executable, unless MmMapIoSpaceEx was
+ *         asked otherwise; it is never writable and executable.
  *   IO-2  No mapping made here reaches the kernel image: its text has one address, and that cannot
  *         be written.
- *   IO-3  Memory that the page lists own is always mapped cached: two mappings of a page with
- *         different caching would disagree about its contents.
+ *   IO-3  Memory that the page lists own is mapped cached, or uncached, as its owner has it: two
+ *         mappings of a page with different caching would disagree about its contents.
  */
 #include "mm/mm.h"
 #include "kernel/rtl/section.h"
@@ -31,11 +32,10 @@ static BOOLEAN MiTouchesImage(ULONG64 First, ULONG64 End)
     return First < ImageEnd && End > ImageFirst;
 }
 
-PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
-                         MEMORY_CACHING_TYPE CacheType)
+/* Protection: MM_, MM_NOCACHE counts for what is no memory of ours (IO-3). */
+static PVOID MiMapIoRange(ULONG64 Start, SIZE_T NumberOfBytes, ULONG Protection)
 {
-    ULONG64 Start = (ULONG64)PhysicalAddress.QuadPart;
-    ULONG Offset = (ULONG)(Start & (PAGE_SIZE - 1));
+    ULONG Offset = (ULONG)(Start & (PAGE_SIZE - 1)), Rights = Protection & ~(ULONG)MM_NOCACHE;
     MiCheckMappingIrql(VERIFIER_MAP_IRQL, Start, NumberOfBytes);
     if (NumberOfBytes == 0 || Start >= MI_PHYSICAL_LIMIT ||
         NumberOfBytes > MI_PHYSICAL_LIMIT - Start || MiTouchesImage(Start, Start + NumberOfBytes)) {
@@ -48,13 +48,40 @@ PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
     }
     for (SIZE_T i = 0; i < Pages; i++) {
         PFN_NUMBER Pfn = (Start >> PAGE_SHIFT) + i;
-        ULONG Protection = MM_READWRITE;
-        Protection |= CacheType == MmCached || MiIsPfn(Pfn) ? 0 : MM_NOCACHE;
-        MiWritePte(MiGetPteAddress(Va + i * PAGE_SIZE), MiMakeValidPte(Pfn, Protection));
+        ULONG Caching = Protection & MM_NOCACHE;
+        if (MiIsPfn(Pfn)) {
+            Caching = MiPfnEntry(Pfn)->OriginalPte.Soft.Protection & MM_NOCACHE;
+        }
+        MiWritePte(MiGetPteAddress(Va + i * PAGE_SIZE), MiMakeValidPte(Pfn, Rights | Caching));
     }
     return Va + Offset;
 }
+
+PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
+                         MEMORY_CACHING_TYPE CacheType)
+{
+    return MiMapIoRange((ULONG64)PhysicalAddress.QuadPart, NumberOfBytes,
+                        MM_READWRITE | (CacheType == MmCached ? 0 : MM_NOCACHE));
+}
 EXPORT(MmMapIoSpace);
+
+PVOID NTAPI MmMapIoSpaceEx(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, ULONG Protect)
+{
+    ULONG Caching = Protect & (PAGE_NOCACHE | PAGE_WRITECOMBINE), Rights;
+    switch (Protect - Caching) {
+    case PAGE_READONLY: Rights = MM_READONLY; break;
+    case PAGE_READWRITE: Rights = MM_READWRITE; break;
+    case PAGE_EXECUTE:
+    case PAGE_EXECUTE_READ: Rights = MM_EXECUTE_READ; break;
+    default: return NULL;
+    }
+    if (Caching == (PAGE_NOCACHE | PAGE_WRITECOMBINE)) {
+        return NULL;
+    }
+    return MiMapIoRange((ULONG64)PhysicalAddress.QuadPart, NumberOfBytes,
+                        Rights | (Caching != 0 ? MM_NOCACHE : 0));
+}
+EXPORT(MmMapIoSpaceEx);
 
 VOID NTAPI MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes)
 {
@@ -90,6 +117,21 @@ PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress)
     return Physical;
 }
 EXPORT(MmGetPhysicalAddress);
+
+PVOID NTAPI MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress)
+{
+    PFN_NUMBER Pfn = (ULONG64)PhysicalAddress.QuadPart / PAGE_SIZE;
+    PMMPTE Pte = MiIsPfn(Pfn) ? MiPfnEntry(Pfn)->PteAddress : NULL;
+    if (Pte == NULL) {
+        return NULL;
+    }
+    MMPTE Value = MiReadPte(Pte);
+    if (!Value.Hard.Valid || Value.Hard.PageFrameNumber != Pfn) {
+        return NULL;
+    }
+    return (PCHAR)MiPteToAddress(Pte) + PhysicalAddress.QuadPart % PAGE_SIZE;
+}
+EXPORT(MmGetVirtualForPhysical);
 
 BOOLEAN NTAPI MiIsAddressValid(PVOID VirtualAddress)
 {
