@@ -183,6 +183,35 @@ VOID NTAPI MmUnmapLockedPages(PVOID BaseAddress, PMDL MemoryDescriptorList);
 NTSTATUS NTAPI MmProtectMdlSystemAddress(PMDL MemoryDescriptorList, ULONG NewProtect);
 
 /*
+ * Address space for mappings of up to NumberOfBytes bytes, set aside under a tag; NULL when it runs
+ * out. Nothing is mapped there. Bug check 0xDA/0x100 (0, tag, caller) for no bytes. <= APC_LEVEL.
+ * DDI wdm MmAllocateMappingAddress.
+ */
+PVOID NTAPI MmAllocateMappingAddress(SIZE_T NumberOfBytes, ULONG PoolTag);
+/*
+ * Gives it back. Bug check 0xDA: 0x101 (address, tag, its tag) it has another tag, 0x102 (address,
+ * tag, 0) there is none, 0x103 (address, tag, pages) it is mapped. <= APC_LEVEL. DDI wdm
+ * MmFreeMappingAddress.
+ */
+VOID NTAPI MmFreeMappingAddress(PVOID BaseAddress, ULONG PoolTag);
+/*
+ * Maps an MDL there, as MmMapLockedPagesSpecifyCache would, with nothing to run out of: NULL only
+ * for an MDL that is too long. MappedSystemVa becomes the address without the MDL's offset, the
+ * result has it. Bug check 0xDA: 0x104 (address, tag, its tag), 0x105 (address, tag, 0) as above,
+ * 0x107 (address, address, last page) it is mapped. <= DISPATCH_LEVEL. DDI wdm
+ * MmMapLockedPagesWithReservedMapping.
+ */
+PVOID NTAPI MmMapLockedPagesWithReservedMapping(PVOID MappingAddress, ULONG PoolTag,
+                                                PMDL MemoryDescriptorList,
+                                                MEMORY_CACHING_TYPE CacheType);
+/*
+ * Undoes that. Bug check 0xDA: 0x108 (address, tag, its tag), 0x109 (address, tag, 0) as above,
+ * 0x10A (address, pages, the MDL's) the MDL is longer, 0x10B (address, tag, the MDL's pages) it is
+ * not mapped, 0x10C (the same) more is mapped. <= DISPATCH_LEVEL. DDI wdm MmUnmapReservedMapping.
+ */
+VOID NTAPI MmUnmapReservedMapping(PVOID BaseAddress, ULONG PoolTag, PMDL MemoryDescriptorList);
+
+/*
  * A system address for the buffer, made if there is none yet: NULL when it can't be had. <=
  * DISPATCH_LEVEL. DDI wdm MmGetSystemAddressForMdlSafe.
  */

@@ -59,6 +59,13 @@ static inline VOID MiCheckMdl(BOOLEAN Wrong, ULONG Rule, PMDL Mdl, ULONG_PTR Thi
 VOID MiMapMdlPages(PMDL Mdl, PVOID Va, MEMORY_CACHING_TYPE CacheType, ULONG Protection);
 /* Undoes that for Pages pages at Va. */
 VOID MiUnmapMdlPages(PVOID Va, SIZE_T Pages);
+/*
+ * Checked mode: bug check 0xC4 for a level or an MDL that a mapping can't have.
+ */
+VOID MiCheckMappable(PMDL Mdl);
+/* Says in the MDL that its own mapping is at Va, or that it is gone. */
+VOID MiSetMapped(PMDL Mdl, PVOID Va);
+VOID MiSetUnmapped(PMDL Mdl);
 /* Writes what caches hold of a page back and drops it, before it is mapped uncached. */
 VOID MiFlushCacheOfPage(PFN_NUMBER Pfn);
 /* Undoes the MDL's own mapping, if it has one. */

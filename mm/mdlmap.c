@@ -132,18 +132,29 @@ static PVOID MiReserveMapping(SIZE_T Pages, ULONG Priority)
     return MiReserveRegion(MiRegionSystemPtes, Pages);
 }
 
-static VOID MiCheckMappable(PMDL Mdl, KPROCESSOR_MODE AccessMode)
+VOID MiCheckMappable(PMDL Mdl)
 {
     CSHORT Mapped = Mdl->MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL |
                                      MDL_PARTIAL_HAS_BEEN_MAPPED);
     CSHORT Locked = Mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_PARTIAL);
-    if (AccessMode != KernelMode) {
-        MiCheckMdlIrql(APC_LEVEL, VERIFIER_MAP_USER_IRQL, (ULONG_PTR)Mdl, (ULONG_PTR)AccessMode);
-        KiRaiseStatus(STATUS_NOT_SUPPORTED, __builtin_return_address(0));
-    }
     MiCheckMdlIrql(DISPATCH_LEVEL, VERIFIER_MAP_KERNEL_IRQL, (ULONG_PTR)Mdl, KernelMode);
     MiCheckMdl(Mapped != 0, VERIFIER_MAP_FLAGS, Mdl, (USHORT)Mapped);
     MiCheckMdl(Locked == 0, VERIFIER_MAP_MISSING, Mdl, MDL_PAGES_LOCKED | MDL_PARTIAL);
+}
+
+VOID MiSetMapped(PMDL Mdl, PVOID Va)
+{
+    Mdl->MappedSystemVa = Va;
+    Mdl->MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
+    if (Mdl->MdlFlags & MDL_PARTIAL) {
+        Mdl->MdlFlags |= MDL_PARTIAL_HAS_BEEN_MAPPED;
+    }
+}
+
+VOID MiSetUnmapped(PMDL Mdl)
+{
+    Mdl->MdlFlags &= (CSHORT) ~(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
+    Mdl->MappedSystemVa = NULL;
 }
 
 static PVOID MiFailMapping(PMDL Mdl, SIZE_T Pages, ULONG BugCheckOnFailure)
@@ -162,18 +173,18 @@ PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL MemoryDescriptorList, KPROCESSOR_M
 {
     PMDL Mdl = MemoryDescriptorList;
     UNREFERENCED_PARAMETER(RequestedAddress); /* of user space only */
-    MiCheckMappable(Mdl, AccessMode);
+    if (AccessMode != KernelMode) {
+        MiCheckMdlIrql(APC_LEVEL, VERIFIER_MAP_USER_IRQL, (ULONG_PTR)Mdl, (ULONG_PTR)AccessMode);
+        KiRaiseStatus(STATUS_NOT_SUPPORTED, __builtin_return_address(0));
+    }
+    MiCheckMappable(Mdl);
     SIZE_T Pages = MiMdlPages(Mdl);
     PCHAR Va = MiReserveMapping(Pages, Priority);
     if (Va == NULL) {
         return MiFailMapping(Mdl, Pages, BugCheckOnFailure);
     }
     MiMapMdlPages(Mdl, Va, CacheType, Priority & MdlMappingNoWrite ? MM_READONLY : MM_READWRITE);
-    Mdl->MappedSystemVa = Va + Mdl->ByteOffset;
-    Mdl->MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
-    if (Mdl->MdlFlags & MDL_PARTIAL) {
-        Mdl->MdlFlags |= MDL_PARTIAL_HAS_BEEN_MAPPED;
-    }
+    MiSetMapped(Mdl, Va + Mdl->ByteOffset);
     return Mdl->MappedSystemVa;
 }
 EXPORT(MmMapLockedPagesSpecifyCache);
@@ -223,8 +234,7 @@ VOID NTAPI MmUnmapLockedPages(PVOID BaseAddress, PMDL MemoryDescriptorList)
     MiCheckMapping(BaseAddress, Mdl, Pages);
     MiUnmapMdlPages(Va, Pages);
     MiReleaseRegion(&MiRegions[MiRegionSystemPtes], Va, Pages);
-    Mdl->MdlFlags &= (CSHORT) ~(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED);
-    Mdl->MappedSystemVa = NULL;
+    MiSetUnmapped(Mdl);
 }
 EXPORT(MmUnmapLockedPages);
 
