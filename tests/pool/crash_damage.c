@@ -55,6 +55,15 @@ CRASH_TEST(DamagePrevious, "pool/previous-size-too-large", "0x19 0x6 $wrong * $h
     ExFreePool(Quarters[1]);
 }
 
+CRASH_TEST(DamageFirst, "pool/previous-size-of-a-pages-first-block", "0x19 0x6 $wrong * $header0",
+           "contract 4.2: 6 PreviousSize too large (miscalculated entry, -, bad entry)")
+{
+    LayOut(PoolKindPaged);
+    Headers[0]->PreviousSize = 1;
+    TestAnnounce("wrong", (ULONG_PTR)(Headers[0] - 1));
+    ExFreePool(Quarters[0]);
+}
+
 CRASH_TEST(DamageSizeOne, "pool/block-size-of-a-header-alone", "0x19 0x7 0x0 * $header2",
            "contract 4.2: 7 size corrupt (0, -, bad entry)")
 {

@@ -465,6 +465,21 @@ CRASH_TEST(CheckedListedLink, "pool/link-of-a-kept-block-written-over",
     ExAllocatePoolWithTag(NonPagedPoolNx, BYTES, TEST_TAG);
 }
 
+/* Of this pool, but where no block begins. */
+CRASH_TEST(CheckedListedInside, "pool/link-of-a-kept-block-moved-by-a-byte",
+           "0x19 0x3 $block $link 0x0",
+           "contract 4.2: 3 free list damaged (entry, read-back Flink, read-back Blink)")
+{
+    PVOID Second = ExAllocatePoolWithTag(PagedPool, BYTES, TEST_TAG);
+    PVOID Block = ExAllocatePoolWithTag(PagedPool, BYTES, TEST_TAG);
+    ExFreePool(Second);
+    ExFreePool(Block);
+    TestAnnounce("block", (ULONG_PTR)Block);
+    TestAnnounce("link", (ULONG_PTR)Second + 1);
+    ExpHeaderOf(Block)->Seal += 1ULL << 16;
+    ExAllocatePoolWithTag(PagedPool, BYTES, TEST_TAG);
+}
+
 CRASH_TEST(FastSizeZero, "pool/free-mode/block-size-zero", "0x19 0x8 0x0 * $header",
            "contract 4.2: 8 size zero (0, -, bad entry)")
 {

@@ -11,11 +11,18 @@ static VOID RaiseTo(KIRQL Irql)
     KeRaiseIrql(Irql, &Old);
 }
 
+/* A block of this size is at hand then, for a request that must not get it. */
+static VOID KeepOne(POOL_TYPE Type, SIZE_T Bytes)
+{
+    ExFreePool(ExAllocatePoolWithTag(Type, Bytes, TEST_TAG));
+}
+
 /* ---- IRQL: (0x08, IRQL, type, bytes) --------------------------------------------------------- */
 
 CRASH_TEST(RequestPagedAtDispatch, "pool/paged-request-at-dispatch-level", "0xC2 0x8 0x2 0x1 0x40",
            "MAT-8 Paged pool at DISPATCH_LEVEL: bug check 0xC2, subcode 0x08.")
 {
+    KeepOne(PagedPool, 0x40);
     RaiseTo(DISPATCH_LEVEL);
     ExAllocatePoolWithTagPriority(PagedPool, 0x40, TEST_TAG, HighPoolPriority);
 }
@@ -41,6 +48,7 @@ CRASH_TEST(RequestPagedFree, "pool/paged-request-at-dispatch-level-in-free-mode"
 CRASH_TEST(RequestAbove, "pool/nonpaged-request-above-dispatch-level", "0xC2 0x8 0x3 0x200 0x10",
            "MAT-9 Any pool above DISPATCH_LEVEL: bug check 0xC2, subcode 0x08.")
 {
+    KeepOne(NonPagedPoolNx, 0x10);
     RaiseTo(DISPATCH_LEVEL + 1);
     ExAllocatePoolWithTag(NonPagedPoolNx, 0x10, TEST_TAG);
 }
