@@ -23,7 +23,6 @@
 
 #define FIRST_BIG_DEPTH 8
 #define LIST_PAGES      256 /* 1 MiB: what a list may have */
-#define WORD_SHIFT      16
 
 /* ---- states ---------------------------------------------------------------------------------- */
 
@@ -96,7 +95,7 @@ PVOID NTAPI ExpFinishBig(PVOID Base, ULONG Tag)
     if ((Tag & ~PROTECTED_POOL) == 0 || (Tag & ~PROTECTED_POOL) == POOL_TAG_BIG) {
         if (!ExpPushBig(Base, State->List)) {
             State->Seal = 0; /* a chain of one */
-            ExpReturnBigChain((ULONG_PTR)Base << WORD_SHIFT);
+            ExpReturnBigChain((ULONG_PTR)Base << POOL_WORD_SHIFT);
         }
         return NULL;
     }
@@ -148,7 +147,7 @@ VOID ExpReturnBigChain(ULONG64 Chain)
 {
     POOL_BIG_BLOCK Block;
     while (Chain != 0) {
-        PVOID Base = (PVOID)((LONG64)Chain >> WORD_SHIFT);
+        PVOID Base = (PVOID)((LONG64)Chain >> POOL_WORD_SHIFT);
         Chain = ExpBigStateOf(Base)->Seal;
         ExpForgetBig(Base, PoolKindNonPagedNx);
         ExpUntrackBigBlock(Base, 0, &Block);

@@ -33,7 +33,6 @@
 #define PAGE_SHIFT           12
 #define PAGE_GRANULES_SHIFT  8 /* a page is 256 granules */
 #define STATE_SHIFT          8 /* a page is 4,096 bytes, its state 16 */
-#define LIST_SHIFT           16 /* the lower bits of a list's word count its blocks */
 #define SEAL_SHIFT           48 /* the upper bits of a seal are the tag's slot */
 
 /*
@@ -42,7 +41,7 @@
  */
 #define WORD_TURN  9
 #define SLOT_BITS  0x1FF
-#define GRAIN_BITS (0xF << (WORD_TURN + LIST_SHIFT))
+#define GRAIN_BITS (0xF << (WORD_TURN + POOL_WORD_SHIFT))
 
 /* Fields of a POOL_HEADER, from the caller's address. */
 #define HEADER            -16 /* PreviousSize, and in the same word the three below */
@@ -130,7 +129,7 @@
  */
     .macro ALLOCATE kind, paged, slow, checked=0
 1:  movq CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r11, 8), %rax
-    sarq $LIST_SHIFT, %rax
+    sarq $POOL_WORD_SHIFT, %rax
     je \slow
     .if \checked
     CHECK_LISTED \paged, \slow
@@ -245,7 +244,7 @@
     leal 4095(%rdx), %r11d
     shrl $PAGE_SHIFT, %r11d
 1:  movq CACHE(CACHE_BIG_HEADS)(, %r11, 8), %rax
-    sarq $LIST_SHIFT, %rax
+    sarq $POOL_WORD_SHIFT, %rax
     je \slow
     movq %rax, %r10
     shrq $STATE_SHIFT, %r10
@@ -297,7 +296,7 @@ ExpTakeCheckedPaged:
     cmpw CACHE(CACHE_DEPTHS + \kind * CACHE_DEPTHS_BYTES)(, \list, 2), %r8w
     ja \slow
     movq \block, %r10
-    shlq $LIST_SHIFT, %r10
+    shlq $POOL_WORD_SHIFT, %r10
     movw %r8w, %r10w
     movq %r10, CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, \list, 8)
 2:
@@ -314,7 +313,7 @@ ExpTakeCheckedPaged:
     cmpw CACHE(CACHE_BIG_DEPTHS)(, %r9, 2), %r8w
     ja \slow
     movq %rcx, %r11
-    shlq $LIST_SHIFT, %r11
+    shlq $POOL_WORD_SHIFT, %r11
     movw %r8w, %r11w
     movq %r11, CACHE(CACHE_BIG_HEADS)(, %r9, 8)
 2:  RESTART_SEQUENCE 1b, 2b
@@ -557,7 +556,7 @@ ExAllocatePoolWithTagPriority:
     .globl ExpPopCached
 ExpPopCached:
 1:  movq CACHE(CACHE_HEADS)(, %rdi, 8), %rax
-    sarq $LIST_SHIFT, %rax
+    sarq $POOL_WORD_SHIFT, %rax
     je 2f
     movq HEADER_SEAL(%rax), %rdx
     movq %rdx, CACHE(CACHE_HEADS)(, %rdi, 8)
@@ -620,7 +619,7 @@ ExpDetachCached:
     .globl ExpPopBig
 ExpPopBig:
 1:  movq CACHE(CACHE_BIG_HEADS)(, %rdi, 8), %rax
-    sarq $LIST_SHIFT, %rax
+    sarq $POOL_WORD_SHIFT, %rax
     je 2f
     movq %rax, %rdx
     shrq $STATE_SHIFT, %rdx

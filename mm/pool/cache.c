@@ -50,7 +50,6 @@
 #define LARGE_DEPTH   3       /* above */
 #define LIST_BYTES    0x14000 /* 1,024 blocks of 80 bytes */
 #define LARGEST_DEPTH 1024    /* blocks in a list */
-#define WORD_SHIFT    16      /* a list's word is an address and 16 bits of a count */
 
 /* Subcodes of BAD_POOL_HEADER: the header of a freed block was modified, a list is damaged. */
 #define BAD_CACHED_HEADER 0x24
@@ -109,7 +108,6 @@ static VOID ExpSetDepths(PPOOL_CACHE Cache)
             Cache->Depths[Kind][i] = ExpCachesUsed ? ExpFirstDepths[i] : 0;
         }
     }
-    ExpSetBigDepths(Cache, ExpKeepsPages());
 }
 
 VOID ExpFillKeys(PPOOL_CACHE Cache)
@@ -201,6 +199,7 @@ VOID ExpUseCaches(BOOLEAN Use)
     ExpCachesUsed = Use;
     for (ULONG i = 0; ExpCacheOf(i) != NULL; i++) {
         ExpSetDepths(ExpCacheOf(i));
+        ExpSetBigDepths(ExpCacheOf(i), ExpKeepsPages());
     }
     for (ULONG Kind = 0; !Use && Kind < PoolKindCount; Kind++) {
         ExpDrainCaches((POOL_KIND)Kind);
@@ -212,7 +211,7 @@ VOID ExpUseCaches(BOOLEAN Use)
 /* The first block of a chain; the address's upper bits are all equal (or all 0, on the host). */
 static inline PPOOL_HEADER ExpFirstOfChain(ULONG64 Chain)
 {
-    return ExpHeaderOf((PVOID)((LONG64)Chain >> WORD_SHIFT));
+    return ExpHeaderOf((PVOID)((LONG64)Chain >> POOL_WORD_SHIFT));
 }
 
 /*
@@ -228,7 +227,7 @@ static PPOOL_DESCRIPTOR ExpCheckCached(POOL_KIND Kind, PPOOL_HEADER Header, ULON
         KeBugCheckEx(BAD_POOL_HEADER, BAD_CACHED_HEADER, (ULONG_PTR)Header, *(PULONG64)Header,
                      (ULONG_PTR)Pool);
     }
-    PVOID Next = (PVOID)((LONG64)Header->Seal >> WORD_SHIFT);
+    PVOID Next = (PVOID)((LONG64)Header->Seal >> POOL_WORD_SHIFT);
     if (Header->Seal != 0 &&
         (ExpKindOfAddress(Next) != Kind || (ULONG_PTR)Next % POOL_GRANULE != 0)) {
         KeBugCheckEx(BAD_POOL_HEADER, BAD_CACHED_LINK, (ULONG_PTR)(Header + 1), (ULONG_PTR)Next, 0);

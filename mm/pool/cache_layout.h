@@ -45,6 +45,8 @@
 #define CACHE_FREE_KEYS    (CACHE_KEYS + 2 * CACHE_HEADS_BYTES)
 #define CACHE_BYTES        (CACHE_KEYS + 3 * CACHE_HEADS_BYTES)
 
+#define POOL_WORD_SHIFT 16 /* a list's word is an address and 16 bits of a count */
+
 /* PoolIndex of a header: a node, and a kind in the lower bits. */
 #define POOL_KIND_PAGED 2
 #define POOL_KIND_BITS  2

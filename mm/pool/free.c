@@ -66,13 +66,19 @@ static inline VOID ExpCheckPage(POOL_KIND Kind, PVOID P)
     }
 }
 
-/* What stands where a seal should is none: the block is not one in use, or was written over. */
-static DECLSPEC_NORETURN __attribute__((cold, noinline)) VOID ExpReportBadSeal(
-    PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
+/* Asks again for good when a look without the lock, or none, left a doubt. */
+static VOID ExpCheckUnderLock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
 {
     ULONG64 State = ExpLockPool(Pool);
     ExpCheckBlockInUse(Pool, Header);
     ExpUnlockPool(Pool, State);
+}
+
+/* What stands where a seal should is none: the block is not one in use, or was written over. */
+static DECLSPEC_NORETURN __attribute__((cold, noinline)) VOID ExpReportBadSeal(
+    PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header)
+{
+    ExpCheckUnderLock(Pool, Header);
     KeBugCheckEx(BAD_POOL_CALLER, BAD_BILLED_PROCESS, (ULONG_PTR)(Header + 1), Header->PoolTag,
                  Header->Seal);
 }
@@ -85,9 +91,7 @@ static ULONG ExpUnseal(PPOOL_DESCRIPTOR Pool, PVOID P, ULONG Tag)
 {
     PPOOL_HEADER Header = ExpHeaderOf(P);
     if (!ExpIsBlockInUse(Pool, Header)) { /* or a neighbour is just changing */
-        ULONG64 State = ExpLockPool(Pool);
-        ExpCheckBlockInUse(Pool, Header);
-        ExpUnlockPool(Pool, State);
+        ExpCheckUnderLock(Pool, Header);
     }
     ULONG Slot = ExpSlotOfBlock(Pool, Header);
     if (Slot == POOL_SEAL_BROKEN) {
@@ -191,10 +195,7 @@ SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged)
     ExpCheckPage(Kind, PoolBlock);
     PPOOL_HEADER Header = ExpHeaderOf(PoolBlock);
     PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, Header);
-    ULONG64 State = ExpLockPool(Pool);
-    ExpCheckBlockInUse(Pool, Header);
-    Bytes = (Header->BlockSize - 1) * POOL_GRANULE;
-    ExpUnlockPool(Pool, State);
-    return Bytes;
+    ExpCheckUnderLock(Pool, Header);
+    return (Header->BlockSize - 1) * POOL_GRANULE;
 }
 EXPORT(ExQueryPoolBlockSize);

@@ -476,7 +476,7 @@ CRASH_TEST(CheckedListedInside, "pool/link-of-a-kept-block-moved-by-a-byte",
     ExFreePool(Block);
     TestAnnounce("block", (ULONG_PTR)Block);
     TestAnnounce("link", (ULONG_PTR)Second + 1);
-    ExpHeaderOf(Block)->Seal += 1ULL << 16;
+    ExpHeaderOf(Block)->Seal += 1ULL << POOL_WORD_SHIFT;
     ExAllocatePoolWithTag(PagedPool, BYTES, TEST_TAG);
 }
 

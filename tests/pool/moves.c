@@ -69,7 +69,7 @@ static VOID CheckList(VOID)
 {
     ULONG64 Word = *Move.Head;
     while (Word != 0) {
-        PPOOL_HEADER Header = ExpHeaderOf((PVOID)((LONG64)Word >> 16));
+        PPOOL_HEADER Header = ExpHeaderOf((PVOID)((LONG64)Word >> POOL_WORD_SHIFT));
         if (!CHECK_EQ(Header->PoolIndex, ExpOwnCache()->NodeBits) ||
             !CHECK_EQ(Header->PoolType, POOL_BLOCK_CACHED)) {
             return;
@@ -101,7 +101,7 @@ static BOOLEAN RunAndMove(TEST_ROUTINE *Routine, ULONG Step)
     }
     KiRestoreInterrupts(Flags);
     for (; Move.Moved && Chain != 0;) { /* back to their node: nothing here can keep them */
-        PPOOL_HEADER Header = ExpHeaderOf((PVOID)((LONG64)Chain >> 16));
+        PPOOL_HEADER Header = ExpHeaderOf((PVOID)((LONG64)Chain >> POOL_WORD_SHIFT));
         Chain = Header->Seal;
         Header->PoolType = POOL_BLOCK_IN_USE;
         ExpReturnBlock(ExpPoolOfBlock(PoolKindNonPagedNx, Header), Header);

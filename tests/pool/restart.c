@@ -174,7 +174,7 @@ static VOID TakeList(VOID)
 static VOID PushChain(VOID)
 {
     while (Op.Chain != 0) {
-        PVOID Block = (PVOID)((LONG64)Op.Chain >> 16);
+        PVOID Block = (PVOID)((LONG64)Op.Chain >> POOL_WORD_SHIFT);
         Op.Chain = ExpHeaderOf(Block)->Seal;
         CHECK(ExpPushCached(Block, Op.List));
     }
@@ -353,7 +353,7 @@ static __attribute__((noinline)) VOID RunInSteps(TEST_STEP_ROUTINE *Routine, KI_
 /* A block is where its list's word says; *Word becomes that of the rest. */
 static BOOLEAN FollowList(PULONG64 Word)
 {
-    PVOID Block = (PVOID)((LONG64)*Word >> 16);
+    PVOID Block = (PVOID)((LONG64)*Word >> POOL_WORD_SHIFT);
     PPOOL_HEADER Header = ExpHeaderOf(Block);
     if (Op.Big) {
         *Word = ExpBigStateOf(Block)->Seal;
