@@ -37,8 +37,31 @@ UCHAR IopNextCapability(PIOP_FUNCTION Function, UCHAR Kind, ULONG Previous)
     return 0;
 }
 
+/*
+ * Has the registers of a bus in memory from now on, where the firmware's table says that they are;
+ * not if the function that was just found is another one there.
+ */
+static VOID IopMapBus(ULONG Address)
+{
+    ULONG Bus = HAL_PCI_BUS(Address), Id = HalpReadPciPorts(Address, PCI_ID);
+    PHYSICAL_ADDRESS Start = {
+        .QuadPart = (LONGLONG)(HalpMachine.PciWindow + (ULONG64)Bus * HAL_PCI_BUS_BYTES)};
+    if (HalpMachine.PciWindow == 0 || Bus >= HalpMachine.PciWindowBuses ||
+        HalpPciWindow(Bus) != NULL) {
+        return;
+    }
+    PVOID Window = MmMapIoSpace(Start, HAL_PCI_BUS_BYTES, MmNonCached);
+    HalpSetPciWindow(Bus, Window);
+    if (Window != NULL && HalpReadPci(Address, PCI_ID) != Id) {
+        HalpSetPciWindow(Bus, NULL);
+        MmUnmapIoSpace(Window, HAL_PCI_BUS_BYTES);
+        DbgPrint("the registers of PCI bus %lu are not where the table MCFG has them\n", Bus);
+    }
+}
+
 static VOID IopNoteFunction(ULONG Address, PVOID Context)
 {
+    IopMapBus(Address);
     PIOP_FUNCTION Function =
         ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(IOP_FUNCTION), FUNCTION_TAG);
     ULONG Id = HalpReadPci(Address, PCI_ID);

@@ -25,7 +25,7 @@
 #define EBDA_SEARCHED  0x400
 #define BIOS_AREA      0xE0000
 #define BIOS_AREA_SIZE 0x20000
-#define TABLE_COUNT    5
+#define TABLE_COUNT    6
 
 typedef struct _ACPI_RSDP {
     CHAR Signature[8];
@@ -46,7 +46,7 @@ static const struct {
     const CHAR *(*Parse)(const UCHAR *Table, ULONG Length, PHAL_MACHINE Machine);
 } HalpTables[TABLE_COUNT] = {
     {"APIC", HalpParseMadt}, {"SRAT", HalpParseSrat}, {"SLIT", HalpParseSlit},
-    {"FACP", HalpParseFadt}, {"HPET", HalpParseHpet},
+    {"FACP", HalpParseFadt}, {"HPET", HalpParseHpet}, {"MCFG", HalpParseMcfg},
 };
 
 HAL_MACHINE HalpMachine;

@@ -56,6 +56,8 @@ typedef struct _HAL_MACHINE {
     BOOLEAN PmTimerWide; /* it counts in 32 bits, not 24 */
     ULONG64 LocalApic;   /* physical; 0: not named */
     ULONG64 Hpet;        /* physical; 0: none */
+    ULONG64 PciWindow;   /* physical: configuration space of PCI bus 0, others behind it; 0: none */
+    ULONG PciWindowBuses;
     HAL_PROCESSOR Processors[HAL_MAX_PROCESSORS];
     HAL_IO_APIC IoApics[HAL_MAX_IO_APICS];
     HAL_ISA_LINE IsaLines[HAL_ISA_LINES];
@@ -91,6 +93,7 @@ const CHAR *HalpParseSrat(const UCHAR *Table, ULONG Length, PHAL_MACHINE Machine
 const CHAR *HalpParseSlit(const UCHAR *Table, ULONG Length, PHAL_MACHINE Machine);
 const CHAR *HalpParseFadt(const UCHAR *Table, ULONG Length, PHAL_MACHINE Machine);
 const CHAR *HalpParseHpet(const UCHAR *Table, ULONG Length, PHAL_MACHINE Machine);
+const CHAR *HalpParseMcfg(const UCHAR *Table, ULONG Length, PHAL_MACHINE Machine);
 
 /* ---- what the parsers share ------------------------------------------------------------------ */
 

@@ -126,12 +126,26 @@ BOOLEAN HalpIsLineOurs(ULONG Line);
 
 /* ---- PCI configuration space (pci.c); any IRQL ----------------------------------------------- */
 
+#define HAL_PCI_BUS_BYTES      0x100000 /* of a bus's window */
+#define HAL_PCI_PORT_REGISTERS 0x100    /* what the ports reach; a window reaches 4,096 bytes */
+
 /* A function of a device in a slot of a bus, as the two routines below take it. */
 #define HAL_PCI_FUNCTION(Bus, Slot, Number) ((ULONG)(Bus) << 16 | (Slot) << 11 | (Number) << 8)
-/* Registers 0 to 255: four bytes at a multiple of four; two bytes at a multiple of two. */
+#define HAL_PCI_BUS(Function)               ((Function) >> 16 & 0xFF)
+/*
+ * Four bytes at a multiple of four; two bytes at a multiple of two. Registers from 256 on are there
+ * where the function's bus has a window; elsewhere they read as ones.
+ */
 ULONG HalpReadPci(ULONG Function, ULONG Register);
+ULONG HalpReadPciPorts(ULONG Function, ULONG Register);
 VOID HalpWritePci(ULONG Function, ULONG Register, ULONG Value);
 VOID HalpWritePci16(ULONG Function, ULONG Register, USHORT Value);
+/*
+ * From here on the registers of a bus are read and written in memory: Window is where that is
+ * mapped, NULL for the ports. Not while somebody uses it.
+ */
+VOID HalpSetPciWindow(ULONG Bus, PVOID Window);
+volatile UCHAR *HalpPciWindow(ULONG Bus);
 /* Calls Found for each function of each device, those behind bridges included. */
 typedef VOID HAL_PCI_FOUND(ULONG Function, PVOID Context);
 VOID HalpForEachPciFunction(HAL_PCI_FOUND *Found, PVOID Context);

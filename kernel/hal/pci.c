@@ -2,9 +2,11 @@
  * pci.c - PCI's configuration space, and which functions of devices there are.
  *
  * One port chooses a function's register, another one is the register; interrupts are off and a
- * lock is held between the two. Registers above 255 are out of reach of these ports. Bus 0 is where
- * the search begins; a bridge says which bus is behind it. Layout: PCI Local Bus Specification 3.0,
- * section 6.1 and 6.2; PCI-to-PCI Bridge Architecture Specification 1.2, section 3.2.
+ * lock is held between the two. Registers above 255 are out of reach of these ports. PCI Express
+ * has all of them in memory as well, 1 MB a bus; executive/io maps that and hands it in, and the
+ * ports are not needed any more. Bus 0 is where the search begins; a bridge says which bus is
+ * behind it. Layout: PCI Local Bus Specification 3.0, section 6.1 and 6.2; PCI-to-PCI Bridge
+ * Architecture Specification 1.2, section 3.2; PCI Express Base Specification 4.0, section 7.2.2.
  */
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -25,7 +27,14 @@
 #define HEADER_TYPE     0x7F
 #define HEADER_BRIDGE   1
 
+#define BUSES        256
+#define WINDOW_SHIFT 4 /* a function's 256 bytes are 4,096 there */
+#define NO_REGISTER  0xFFFFFFFF
+
 static KSPIN_LOCK HalpPciLock;
+static volatile UCHAR *HalpPciWindows[BUSES];
+
+/* ---- by ports -------------------------------------------------------------------------------- */
 
 static ULONG64 HalpLockPci(ULONG Function, ULONG Register)
 {
@@ -43,16 +52,54 @@ static VOID HalpUnlockPci(ULONG64 Flags)
     KiRestoreInterrupts(Flags);
 }
 
-ULONG HalpReadPci(ULONG Function, ULONG Register)
+/* ---- in memory ------------------------------------------------------------------------------- */
+
+VOID HalpSetPciWindow(ULONG Bus, PVOID Window)
 {
+    HalpPciWindows[Bus] = Window;
+}
+
+volatile UCHAR *HalpPciWindow(ULONG Bus)
+{
+    return HalpPciWindows[Bus];
+}
+
+/* Where a register of a function is; NULL where its bus has no window. */
+static volatile UCHAR *HalpWindowAt(ULONG Function, ULONG Register)
+{
+    volatile UCHAR *Window = HalpPciWindows[HAL_PCI_BUS(Function)];
+    return Window == NULL ? NULL : Window + ((Function & 0xFFFF) << WINDOW_SHIFT) + Register;
+}
+
+/* ---- both ways ------------------------------------------------------------------------------- */
+
+ULONG HalpReadPciPorts(ULONG Function, ULONG Register)
+{
+    if (Register >= HAL_PCI_PORT_REGISTERS) {
+        return NO_REGISTER;
+    }
     ULONG64 Flags = HalpLockPci(Function, Register);
     ULONG Value = HalpIn32(PCI_DATA);
     HalpUnlockPci(Flags);
     return Value;
 }
 
+ULONG HalpReadPci(ULONG Function, ULONG Register)
+{
+    volatile UCHAR *At = HalpWindowAt(Function, Register);
+    return At != NULL ? *(volatile ULONG *)At : HalpReadPciPorts(Function, Register);
+}
+
 VOID HalpWritePci(ULONG Function, ULONG Register, ULONG Value)
 {
+    volatile UCHAR *At = HalpWindowAt(Function, Register);
+    if (At != NULL) {
+        *(volatile ULONG *)At = Value;
+        return;
+    }
+    if (Register >= HAL_PCI_PORT_REGISTERS) {
+        return;
+    }
     ULONG64 Flags = HalpLockPci(Function, Register);
     HalpOut32(PCI_DATA, Value);
     HalpUnlockPci(Flags);
@@ -60,6 +107,14 @@ VOID HalpWritePci(ULONG Function, ULONG Register, ULONG Value)
 
 VOID HalpWritePci16(ULONG Function, ULONG Register, USHORT Value)
 {
+    volatile UCHAR *At = HalpWindowAt(Function, Register);
+    if (At != NULL) {
+        *(volatile USHORT *)At = Value;
+        return;
+    }
+    if (Register >= HAL_PCI_PORT_REGISTERS) {
+        return;
+    }
     ULONG64 Flags = HalpLockPci(Function, Register);
     HalpOut16((USHORT)(PCI_DATA + (Register & 2)), Value);
     HalpUnlockPci(Flags);

@@ -11,7 +11,7 @@
 
 #include "kernel/hal/acpi.h"
 
-#define PLANNED     37
+#define PLANNED     40
 #define MAX_BLOCKS  16
 #define MAX_GRANTS  300000
 #define BUFFER_SIZE 0x4000
@@ -24,6 +24,7 @@
 #define SLIT_AT 0x7FE4000ULL
 #define FADT_AT 0x7FE5000ULL
 #define HPET_AT 0x7FE6000ULL
+#define MCFG_AT 0x7FE7000ULL
 
 static int TestNumber, TestFailed;
 static HAL_MACHINE Machine;
@@ -272,7 +273,21 @@ static void PlaceHpet(UCHAR Space, ULONG64 Address)
     End(HPET_AT);
 }
 
-static const ULONG64 AllTables[] = {FADT_AT, MADT_AT, SLIT_AT, SRAT_AT, HPET_AT};
+static void PlaceWindow(ULONG64 Base, USHORT Segment, UCHAR First, UCHAR Last)
+{
+    Put(Base, 8), Put(Segment, 2), Put(First, 1), Put(Last, 1), Put(0, 4);
+}
+
+static void PlaceMcfg(ULONG64 Base)
+{
+    Begin("MCFG");
+    Put(0, 8);
+    PlaceWindow(0xC0000000, 1, 0, 15);
+    PlaceWindow(Base, 0, 0, 255);
+    End(MCFG_AT);
+}
+
+static const ULONG64 AllTables[] = {FADT_AT, MADT_AT, SLIT_AT, SRAT_AT, HPET_AT, MCFG_AT};
 
 static void PlaceGoodTables(void)
 {
@@ -282,6 +297,7 @@ static void PlaceGoodTables(void)
     PlaceSlit();
     PlaceFadt(244, 0xB008);
     PlaceHpet(ACPI_SPACE_MEMORY, 0xFED00000);
+    PlaceMcfg(0xB0000000);
 }
 
 static void PlaceGoodMachine(void)
@@ -289,15 +305,15 @@ static void PlaceGoodMachine(void)
     PlaceGoodTables();
     PlaceRsdp(RSDP_AT, 2, RSDT_AT, XSDT_AT);
     PlaceRoot(RSDT_AT, "RSDT", NULL, 0);
-    PlaceRoot(XSDT_AT, "XSDT", AllTables, 5);
+    PlaceRoot(XSDT_AT, "XSDT", AllTables, ARRAYSIZE(AllTables));
 }
 
 static int IsDefault(void)
 {
     return Machine.ProcessorCount == 0 && Machine.IoApicCount == 0 && Machine.NodeCount == 1 &&
            Machine.NodeRangeCount == 0 && Machine.PmTimerPort == 0 && Machine.Hpet == 0 &&
-           Machine.IsaLines[15].Line == 15 && Machine.Distances[0][0] == 10 &&
-           Machine.Distances[0][1] == 20;
+           Machine.PciWindow == 0 && Machine.IsaLines[15].Line == 15 &&
+           Machine.Distances[0][0] == 10 && Machine.Distances[0][1] == 20;
 }
 
 typedef const CHAR *PARSER(const UCHAR *, ULONG, PHAL_MACHINE);
@@ -475,7 +491,7 @@ static void TestRoot(void)
 
 static void TestTables(void)
 {
-    static const ULONG64 At[] = {MADT_AT, SRAT_AT, SLIT_AT, FADT_AT, HPET_AT};
+    static const ULONG64 At[] = {MADT_AT, SRAT_AT, SLIT_AT, FADT_AT, HPET_AT, MCFG_AT};
     size_t Size;
     int Sums = 1, Lengths = 1, Names = 1;
     for (size_t i = 0; i < ARRAYSIZE(At); i++) {
@@ -673,10 +689,39 @@ static void TestClocks(void)
     Point(Good, "host/acpi/clocks/impossible-timers-are-refused");
 }
 
+static void TestMcfg(void)
+{
+    PlaceGoodMachine();
+    Read(RSDP_AT);
+    Point(Machine.PciWindow == 0xB0000000 && Machine.PciWindowBuses == 256 && Reports == 0,
+          "host/acpi/mcfg/the-window-of-the-first-segment");
+
+    Forget();
+    Read(0);
+    Begin("MCFG");
+    Put(0, 8);
+    End(MCFG_AT);
+    int Good = ParseExactly(HalpParseMcfg, Table, TableSize) == NULL && Machine.PciWindow == 0;
+    PlaceWindow(0xB0000000, 0, 1, 9); /* not from bus 0 on */
+    End(MCFG_AT);
+    Good &= ParseExactly(HalpParseMcfg, Table, TableSize) == NULL && Machine.PciWindow == 0;
+    Point(Good, "host/acpi/mcfg/no-window-is-none");
+
+    PlaceMcfg(0xB0010000);
+    Good = Refuses(HalpParseMcfg, Table, TableSize);
+    PlaceMcfg(0);
+    Good &= Refuses(HalpParseMcfg, Table, TableSize);
+    PlaceMcfg(0xB0000000);
+    Good &= Refuses(HalpParseMcfg, Table, TableSize - 1);
+    Good &= Refuses(HalpParseMcfg, Table, TableSize - 8);
+    Good &= Refuses(HalpParseMcfg, Table, 40);
+    Point(Good, "host/acpi/mcfg/impossible-windows-are-refused");
+}
+
 /* Bytes change and checksums are made right again, so that the damage reaches the parsers. */
 static void TestRandom(void)
 {
-    static const ULONG64 At[] = {MADT_AT, SRAT_AT, SLIT_AT, FADT_AT, HPET_AT, XSDT_AT};
+    static const ULONG64 At[] = {MADT_AT, SRAT_AT, SLIT_AT, FADT_AT, HPET_AT, MCFG_AT, XSDT_AT};
     unsigned long long Seed = 0x9E3779B97F4A7C15;
     int Good = 1;
     for (int Round = 0; Round < 20000; Round++) {
@@ -711,6 +756,7 @@ int main(void)
     TestDamagedEntries();
     TestNuma();
     TestClocks();
+    TestMcfg();
     TestRandom();
     Forget();
     return TestFailed || TestNumber != PLANNED;

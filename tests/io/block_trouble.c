@@ -56,7 +56,9 @@ TEST(TroubleSlow, "io/block/a-slow-device-is-not-dead", "BLOCK-4")
     ULONG64 Now = TestFake.Block.LastAnswer, Timeout = TestFake.Block.Timeout;
     for (ULONG i = 0; i < FAKE_REQUESTS; i++) {
         TestFakePass(Now, 9); /* since the answer before */
+        TestFake.Block.LastAnswer = 0;
         TestFakeAnswer(STATUS_SUCCESS);
+        CHECK_NE(TestFake.Block.LastAnswer, 0); /* it counts from each answer */
         Now += Timeout / 10 * 9;
         TestFake.Block.LastAnswer = Now;
     }

@@ -265,6 +265,8 @@ NONSENSE(NonsenseShort, "a-good-read-that-wrote-less", VirtioBlockOk, MAXULONG, 
 NONSENSE(NonsenseNothing, "a-good-read-that-wrote-nothing", VirtioBlockOk, MAXULONG, 0, 1);
 NONSENSE(NonsenseLong, "more-written-than-there-was-room", VirtioBlockOk, MAXULONG, PAGE_SIZE + 2,
          1);
+NONSENSE(NonsenseErrorLong, "an-error-that-wrote-too-much", VirtioBlockError, MAXULONG,
+         PAGE_SIZE + 2, 1);
 NONSENSE(NonsenseHuge, "a-huge-length", VirtioBlockOk, MAXULONG, MAXULONG, 1);
 NONSENSE(NonsenseStatus, "an-unknown-status", 3, MAXULONG, PAGE_SIZE + 1, 1);
 NONSENSE(NonsenseNoStatus, "no-status", VIRTIO_BLOCK_NO_STATUS, MAXULONG, PAGE_SIZE + 1, 1);
