@@ -223,8 +223,11 @@ TEST(LockReadOnly, "mm/mdl/read-only-pages-are-locked-for-reading-only", "MDL-3"
 
 TEST(LockLarge, "mm/mdl/lock-behind-a-large-page-finds-each-page", "PIN-2")
 {
-    PFN_NUMBER First = MiAllocateContiguousPages(2, 0, ~0ULL, 0);
+    MI_WALK Walk;
+    PFN_NUMBER First = MiAllocateContiguousPages(2, 0x1803, ~0ULL, 0); /* far above the image */
     REQUIRE(First != MI_NO_PAGE);
+    MiWalkTables(MiPfnToAddress(First), &Walk);
+    CHECK_EQ(Walk.Level, 2); /* the direct map's */
     PMDL Mdl = TestLockedMdl(MiPfnToAddress(First), 2 * PAGE_SIZE);
     if (Mdl != NULL) {
         CHECK_EQ(MmGetMdlPfnArray(Mdl)[0], First);
