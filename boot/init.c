@@ -17,6 +17,7 @@
 #include "kernel/rtl/rtl.h"
 #include "kernel/rtl/section.h"
 #include "mm/mm.h"
+#include "mm/paging.h"
 #include "mm/pool/cache.h"
 #include "mm/pool/verify.h"
 #include "mm/pressure.h"
@@ -102,6 +103,26 @@ static __attribute__((noinline)) DECLSPEC_NORETURN VOID KiRunHouse(VOID)
     MonRun();
 }
 
+static INIT VOID KiStartMemoryThread(PKSTART_ROUTINE Routine, KPRIORITY Priority)
+{
+    PETHREAD Thread;
+    NTSTATUS Status = PspCreateThread(Routine, NULL, Priority, &Thread);
+    if (!NT_SUCCESS(Status)) {
+        KeBugCheckEx(PHASE1_INITIALIZATION_FAILED, (ULONG_PTR)(LONG_PTR)Status, 0, 0, 0);
+    }
+    ObfDereferenceObject(Thread);
+}
+
+/* mm has no threads of its own: these run its routines, at the priorities that NT has for them. */
+static INIT VOID KiStartMemoryThreads(VOID)
+{
+    MiInitializeInPage();
+    MiInitializeWriter();
+    MiInitializeWorkingSet();
+    KiStartMemoryThread(MiModifiedPageWriter, LOW_REALTIME_PRIORITY + 1);
+    KiStartMemoryThread(MiBalanceSetManager, LOW_REALTIME_PRIORITY);
+}
+
 INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
 {
     KiInitializeMachine(Road, LoaderData);
@@ -114,6 +135,7 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     ExpInitializeEvents();
     ExpInitializeConditions();
     IopInitialize();
+    KiStartMemoryThreads();
     ExpInitializeWorkers();
     ExpInitializeLookasides();
     VirtioStartDisks();

@@ -6,9 +6,10 @@
  *   COMMIT-2  Whoever takes pages for good charges them: pools (paged ones at the allocation, not
  *             at the touch), stacks, page tables, the bitmaps of the regions.
  *
- * Until there is a paging file the limit is the memory that start-up left over.
+ * The limit is the memory that start-up left over, and the slots of the paging files, which grow
+ * when that is not enough (pagefile.c).
  */
-#include "mm/mm.h"
+#include "mm/paging.h"
 
 SIZE_T MmTotalCommittedPages, MmTotalCommitLimit, MmPeakCommittedPages;
 MI_QUIET MiQuietCommit;
@@ -21,11 +22,12 @@ static inline VOID MiCheckCommit(SIZE_T Committed)
     }
 }
 
-BOOLEAN MiChargeCommit(SIZE_T Pages)
+static BOOLEAN MiTryCharge(SIZE_T Pages)
 {
     SIZE_T Old = __atomic_load_n(&MmTotalCommittedPages, __ATOMIC_RELAXED);
     do {
-        if (Pages > MmTotalCommitLimit || Old > MmTotalCommitLimit - Pages) {
+        SIZE_T Limit = __atomic_load_n(&MmTotalCommitLimit, __ATOMIC_RELAXED);
+        if (Pages > Limit || Old > Limit - Pages) {
             return FALSE;
         }
     } while (!__atomic_compare_exchange_n(&MmTotalCommittedPages, &Old, Old + Pages, TRUE,
@@ -35,6 +37,16 @@ BOOLEAN MiChargeCommit(SIZE_T Pages)
         MmPeakCommittedPages = Old + Pages;
     }
     MiCheckCommit(Old + Pages);
+    return TRUE;
+}
+
+BOOLEAN MiChargeCommit(SIZE_T Pages)
+{
+    while (!MiTryCharge(Pages)) {
+        if (!MiGrowPagingFiles(Pages)) {
+            return FALSE;
+        }
+    }
     return TRUE;
 }
 

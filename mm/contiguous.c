@@ -14,7 +14,7 @@
 
 static BOOLEAN MiIsTakeable(PFN_NUMBER Pfn, ULONG Node)
 {
-    return MiIsPfn(Pfn) && MiPfnEntry(Pfn)->PageLocation <= FreePageList &&
+    return MiIsPfn(Pfn) && MiPfnEntry(Pfn)->PageLocation <= StandbyPageList &&
            (Node == MI_ANY_NODE || MiPfnEntry(Pfn)->Node == Node);
 }
 
@@ -37,7 +37,7 @@ static BOOLEAN MiTakeIfFree(PFN_NUMBER Pfn)
     ULONG64 State = MiAcquireLock(&Node->Lock);
     BOOLEAN Free = MiIsTakeable(Pfn, MI_ANY_NODE);
     if (Free) {
-        MiUnlinkPage(Node, Pfn);
+        MiTakePage(Node, Pfn);
     }
     MiReleaseNode(Node, State);
     return Free;

@@ -19,10 +19,10 @@
  *   FAULT-1  A demand-zero page reads as zero at its first touch, whoever else touches it then.
  *   FAULT-2  At DISPATCH_LEVEL and above no fault is resolved.
  *   FAULT-3  The entry is published last: PFN data is complete when another processor sees it.
- *   FAULT-4  A resolved fault never waits for memory: commit was charged when the page was
- *            promised.
+ *   FAULT-4  A fault that may be resolved always is: commit was charged when the page was promised.
+ *            With a paging file it may have to wait until another page has been written.
  */
-#include "mm/mm.h"
+#include "mm/paging.h"
 
 #define EFLAGS_IF 0x200
 
@@ -145,16 +145,29 @@ static BOOLEAN MiIsPromise(const MI_WALK *Walk)
     return Walk->Level == 1 && Walk->Value.Soft.Protection != 0;
 }
 
+/* FAULT-4: pages come when others are written; without a paging file nothing would. */
+static VOID MiWaitForMemory(PMI_FAULT Fault)
+{
+    if (MiPagingFileCount == 0) {
+        KiBugCheck(NO_PAGES_AVAILABLE, MiPagesOnList(ModifiedPageList), 0, MiAvailablePages(), 0,
+                   Fault->Frame);
+    }
+    MiWaitForPage();
+}
+
 static VOID MiResolveDemandZero(PMI_FAULT Fault)
 {
     PMMPTE Pte = Fault->Walk.Entry;
     MMPTE Old = Fault->Walk.Value;
-    PFN_NUMBER Pfn = MiAllocatePage(MiPageZeroed);
+    PFN_NUMBER Pfn = MiAllocatePageForFault(MiPageZeroed);
     if (Pfn == MI_NO_PAGE) {
-        KiBugCheck(NO_PAGES_AVAILABLE, 0, 0, MiAvailablePages(), 0, Fault->Frame);
+        MiWaitForMemory(Fault);
+        return;
     }
     PMMPFN Entry = MiPfnEntry(Pfn);
     MMPTE New = MiMakeValidPte(Pfn, Old.Soft.Protection);
+    New.Hard.Dirty &= (Fault->ErrorCode & PF_WRITE) != 0;
+    Entry->Priority = MI_PRIORITY_NORMAL;
     Entry->PteAddress = Pte;
     Entry->OriginalPte = Old;
     Entry->PteFrame = MiReadPte(MiGetPteAddress(Pte)).Hard.PageFrameNumber;
@@ -192,7 +205,13 @@ static NTSTATUS MiResolve(PMI_FAULT Fault)
         KiBugCheck(PAGE_FAULT_WITH_INTERRUPTS_OFF, (ULONG_PTR)Fault->Address, Fault->Irql,
                    (Fault->ErrorCode & PF_WRITE) != 0, Fault->Frame->Rip, Fault->Frame);
     }
-    MiResolveDemandZero(Fault);
+    if (MiIsTransition(Fault->Walk.Value)) {
+        MiResolveTransition(Fault->Walk.Entry, Fault->Walk.Value);
+    } else if (MiIsInPagingFile(Fault->Walk.Value)) {
+        MiResolveHardFault(Fault->Walk.Entry, Fault->Walk.Value, Fault->Frame);
+    } else {
+        MiResolveDemandZero(Fault);
+    }
     return STATUS_SUCCESS;
 }
 

@@ -260,6 +260,13 @@ BOOLEAN MiBackPages(PVOID Va, SIZE_T Pages, ULONG Protection, ULONG Node);
  * all PTEs are zero then and no processor remembers them. Returns how many pages were freed.
  */
 SIZE_T MiUnmapAndFreePages(PVOID Va, SIZE_T Pages);
+/* What a PTE is between losing its page and becoming zero: the page's number, and no promise. */
+static inline MMPTE MiMakeDyingPte(PFN_NUMBER Pfn)
+{
+    MMPTE Value = {.Long = 0};
+    Value.Hard.PageFrameNumber = Pfn;
+    return Value;
+}
 /*
  * Unmaps Pages pages from Va on that are not the page lists' business: device registers, shared
  * pages.
@@ -344,12 +351,14 @@ typedef struct _MMPFN {
         ULONG_PTR ShareCount; /* active: PTEs that map it */
     } u2;
     PMMPTE PteAddress;     /* the PTE that maps it, NULL without one */
-    MMPTE OriginalPte;     /* what that PTE was before */
+    MMPTE OriginalPte;     /* what that PTE is without the page: where the contents also are */
     PFN_NUMBER PteFrame;   /* the page table that holds PteAddress */
     USHORT ReferenceCount; /* 1 while allocated, more while locked for I/O */
     UCHAR PageLocation;    /* MMLISTS */
-    BOOLEAN Present;       /* FALSE: no memory that the memory manager owns */
-    ULONG Node;
+    UCHAR Flags;           /* MI_PAGE_... of a pageable page: paging.h */
+    USHORT Node;
+    UCHAR Priority;  /* of a pageable page: the list it is on when it is standby */
+    BOOLEAN Present; /* FALSE: no memory that the memory manager owns */
 } MMPFN, *PMMPFN;
 _Static_assert(sizeof(MMPFN) == 48, "a section of the database is a whole number of pages");
 
@@ -368,16 +377,22 @@ typedef enum _MI_ZONE {
     MiZoneCount,
 } MI_ZONE;
 
+#define MI_PAGE_PRIORITIES 8 /* of standby pages; those of the lowest are reused first */
+
 /* The pages of one NUMA node that nobody has; a node without memory has none (nodes.c). */
 typedef struct _MI_NODE {
     KSPIN_LOCK Lock;
-    PFN_NUMBER AvailablePages; /* on the zeroed and free lists, the first megabyte's not counted */
+    PFN_NUMBER AvailablePages; /* zeroed, free and standby, the first megabyte's not counted */
     MI_QUIET Quiet;            /* of AvailablePages */
+    PFN_NUMBER Reserve;        /* pages that only faults may take */
+    PFN_NUMBER LowWater;       /* with fewer available, the balance set manager is called */
     MMPFNLIST Lists[MiZoneCount][2]; /* zeroed, free */
     MMPFNLIST BadList;
-} DECLSPEC_ALIGN(64) MI_NODE, *PMI_NODE;
+    MMPFNLIST Modified, NoWrite;
+    MMPFNLIST Standby[MI_PAGE_PRIORITIES];
+} DECLSPEC_ALIGN(1024) MI_NODE, *PMI_NODE;
 
-_Static_assert(sizeof(MI_NODE) == 256, "found by a shift");
+_Static_assert(sizeof(MI_NODE) == 1024, "found by a shift");
 
 #define MI_MAX_NODES HAL_MAX_NODES
 #define MI_ANY_NODE  MAXULONG /* the processor's, or the nearest that has some */
@@ -427,6 +442,8 @@ typedef enum _MI_PAGE_CONTENTS { MiPageAny, MiPageZeroed } MI_PAGE_CONTENTS;
  * commit first (MiChargeCommit). <= DISPATCH_LEVEL.
  */
 PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents);
+/* The same for a page fault, which may have the pages that are kept back for faults. */
+PFN_NUMBER MiAllocatePageForFault(MI_PAGE_CONTENTS Contents);
 /*
  * The same of a node that the caller chooses: of that only, or with MM_ANY_NODE_OK of those nearest
  * to it as well.
@@ -438,6 +455,8 @@ PFN_NUMBER MiAllocatePageOf(ULONG Node, MI_PAGE_CONTENTS Contents);
  * references) it is locked. <= DISPATCH_LEVEL.
  */
 VOID MiFreePage(PFN_NUMBER Pfn);
+/* The same with the lock of the page's node held. */
+VOID MiFreePageLocked(PMI_NODE Node, PFN_NUMBER Pfn);
 /*
  * Takes Count adjacent pages between Lowest and Highest (both included) that do not cross a
  * multiple of Boundary pages (0: no matter), of one node, the nearest that has them, or else across
@@ -455,7 +474,7 @@ VOID MiFreePages(PFN_NUMBER First, PFN_NUMBER Count);
 SIZE_T MiZeroFreePages(SIZE_T Limit);
 /* Pages that MiAllocatePage can still give. */
 PFN_NUMBER MiAvailablePages(VOID);
-/* Pages on the lists of one name (ZeroedPageList, FreePageList, BadPageList), all zones. */
+/* Pages on the lists of one name (ZeroedPageList to BadPageList), all zones and priorities. */
 PFN_NUMBER MiPagesOnList(MMLISTS Name);
 PFN_NUMBER MiPagesOnNode(ULONG Node, MMLISTS Name);
 /* "Zeroed", "Active" and so on. */
@@ -465,19 +484,39 @@ static inline ULONG MiCurrentNode(VOID)
 {
     return KeGetCurrentPrcb()->Node;
 }
-/* Gives up a node's lock, and reports when its pages have become many or few. */
+/* Has the balance set manager look after memory, and those who wait for a page. Any IRQL. */
+VOID MiCallBalanceManager(VOID);
+extern LONG MiPageWaiters; /* threads that wait for a page */
+/*
+ * Gives up a node's lock, and reports when its pages have become many or few, or somebody waits.
+ */
 static inline VOID MiReleaseNode(PMI_NODE Node, ULONG64 State)
 {
     BOOLEAN Loud = MiIsLoud(&Node->Quiet, Node->AvailablePages);
+    BOOLEAN Low = Node->AvailablePages < Node->LowWater;
     MiReleaseLock(&Node->Lock, State);
     if (Loud) {
         MiReportPressure();
     }
+    if (Low || __atomic_load_n(&MiPageWaiters, __ATOMIC_RELAXED) != 0) {
+        MiCallBalanceManager();
+    }
 }
-/* Between pfn.c and contiguous.c: takes a page off its list. The node's lock is held. */
+static inline PMI_NODE MiNodeOf(PFN_NUMBER Pfn)
+{
+    return &MiNodes[MiPfnEntry(Pfn)->Node];
+}
+/* Takes a page off its list, whatever it has. The node's lock is held. */
 VOID MiUnlinkPage(PMI_NODE Node, PFN_NUMBER Pfn);
+/* The same for another use: the contents of a standby page are forgotten (PFN-7). */
+VOID MiTakePage(PMI_NODE Node, PFN_NUMBER Pfn);
 /* Puts a page on a list. The node's lock is held, or the machine is not up yet. */
 VOID MiInsertPage(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name);
+/*
+ * Puts a page that keeps its contents, and the transition PTE that leads to it, at the end of the
+ * list Name (standby, by its priority; modified; modified, no write). The node's lock is held.
+ */
+VOID MiInsertPageAtEnd(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name);
 
 /* ---- commit (commit.c) ----------------------------------------------------------------------- */
 

@@ -48,7 +48,7 @@ static INIT VOID MiAssignRange(const HAL_NODE_RANGE *Range)
     End = End <= MmHighestPhysicalPage ? End : MmHighestPhysicalPage + 1;
     for (PFN_NUMBER Pfn = Range->Base / PAGE_SIZE; Pfn < End; Pfn++) {
         if (MiIsPfn(Pfn)) {
-            MiPfnEntry(Pfn)->Node = Range->Node;
+            MiPfnEntry(Pfn)->Node = (USHORT)Range->Node;
         }
     }
 }
@@ -75,6 +75,11 @@ INIT VOID MiBuildNodes(VOID)
             MiNodes[i].Lists[Zone][FreePageList].ListName = FreePageList;
         }
         MiNodes[i].BadList.ListName = BadPageList;
+        MiNodes[i].Modified.ListName = ModifiedPageList;
+        MiNodes[i].NoWrite.ListName = ModifiedNoWritePageList;
+        for (ULONG k = 0; k < MI_PAGE_PRIORITIES; k++) {
+            MiNodes[i].Standby[k].ListName = StandbyPageList;
+        }
         MiOrderHops(i);
     }
     MiNodePlaces[0].Pages = MmNumberOfPhysicalPages;

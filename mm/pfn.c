@@ -3,9 +3,9 @@
  * in mm/.
  *
  * Theory. Each page of memory has an MMPFN at MI_PFN_DATABASE + 48 * page number. A page is on one
- * of the lists (zeroed, free, bad; standby and modified when pages can leave memory), or it is
- * active: allocated to somebody. Lists are linked by page number through the entries themselves, so
- * taking, giving back, and unlinking a page from the middle of a list cost the same however many
+ * of the lists (zeroed, free, bad; standby and modified, on its way out of memory: paging.h), or it
+ * is active: allocated to somebody. Lists are linked by page number through the entries themselves,
+ * so taking, giving back, and unlinking a page from the middle of a list cost the same however many
  * there are.
  *
  * Each NUMA node has lists of its own (nodes.c says which node a page is taken from). A node has
@@ -24,10 +24,13 @@
  *   PFN-4  A page that a PTE maps cannot be freed: ShareCount counts the PTEs.
  *   PFN-5  A damaged list, a second free and a free of what was never allocated are bug check 0x4E
  *          before anything is changed.
- *   PFN-6  A node's AvailablePages is the sum of the totals of its zeroed and free lists, the first
- *          megabyte's left out.
+ *   PFN-6  A node's AvailablePages is the sum of the totals of its zeroed, free and standby lists,
+ *          the first megabyte's left out.
+ *   PFN-7  A page on the standby or a modified list keeps its contents, and one transition PTE
+ *          leads to it. Before a standby page becomes another's, that PTE becomes what OriginalPte
+ *          says; the oldest page of the lowest priority is taken first.
  */
-#include "mm/mm.h"
+#include "mm/paging.h"
 
 MI_NODE MiNodes[MI_MAX_NODES];
 ULONG64 MiSections[MI_MAX_SECTIONS / 64];
@@ -42,12 +45,19 @@ static MI_ZONE MiZoneOf(PFN_NUMBER Pfn)
 
 static PMMPFNLIST MiListOf(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
 {
-    return Name == BadPageList ? &Node->BadList : &Node->Lists[MiZoneOf(Pfn)][Name];
+    switch (Name) {
+    case ZeroedPageList:
+    case FreePageList: return &Node->Lists[MiZoneOf(Pfn)][Name];
+    case StandbyPageList: return &Node->Standby[MiPfnEntry(Pfn)->Priority];
+    case ModifiedPageList: return &Node->Modified;
+    case ModifiedNoWritePageList: return &Node->NoWrite;
+    default: return &Node->BadList;
+    }
 }
 
 static BOOLEAN MiCountsAsAvailable(PFN_NUMBER Pfn, MMLISTS Name)
 {
-    return Name <= FreePageList && Pfn >= MI_FIRST_MEGABYTE;
+    return Name <= StandbyPageList && Pfn >= MI_FIRST_MEGABYTE;
 }
 
 FORCEINLINE VOID MiInsertInto(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
@@ -70,6 +80,7 @@ FORCEINLINE VOID MiInsertInto(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
     Entry->PteFrame = MI_NO_PAGE;
     Entry->ReferenceCount = 0;
     Entry->PageLocation = (UCHAR)Name;
+    Entry->Flags = 0;
     List->Flink = Pfn;
     List->Total++;
     if (MiCountsAsAvailable(Pfn, Name)) {
@@ -80,6 +91,30 @@ FORCEINLINE VOID MiInsertInto(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
 VOID MiInsertPage(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
 {
     MiInsertInto(Node, Pfn, Name);
+}
+
+VOID MiInsertPageAtEnd(PMI_NODE Node, PFN_NUMBER Pfn, MMLISTS Name)
+{
+    PMMPFNLIST List = MiListOf(Node, Pfn, Name);
+    PMMPFN Entry = MiPfnEntry(Pfn);
+    PFN_NUMBER Last = List->Blink;
+
+    if (Last == MI_NO_PAGE) {
+        List->Flink = Pfn;
+    } else if (!MiIsPfn(Last) || MiPfnEntry(Last)->PageLocation != Name) {
+        KeBugCheckEx(PFN_LIST_CORRUPT, 0x8F, Pfn, Last, 0);
+    } else {
+        MiPfnEntry(Last)->Flink = Pfn;
+    }
+    Entry->Flink = MI_NO_PAGE;
+    Entry->u2.Blink = Last;
+    Entry->ReferenceCount = 0;
+    Entry->PageLocation = (UCHAR)Name;
+    List->Blink = Pfn;
+    List->Total++;
+    if (MiCountsAsAvailable(Pfn, Name)) {
+        Node->AvailablePages++;
+    }
 }
 
 static __attribute__((noinline)) DECLSPEC_NORETURN VOID MiReportBadLink(PFN_NUMBER Pfn)
@@ -129,9 +164,32 @@ FORCEINLINE VOID MiUnlinkFrom(PMI_NODE Node, PMMPFNLIST List, PFN_NUMBER Pfn)
     Entry->PageLocation = ActiveAndValid;
 }
 
+/*
+ * PFN-7: what a standby page had is had from where the page's PTE says from now on, unless somebody
+ * wants the very page.
+ */
+static VOID MiForgetContents(PFN_NUMBER Pfn)
+{
+    PMMPFN Entry = MiPfnEntry(Pfn);
+    MiWritePte(Entry->PteAddress, Entry->OriginalPte);
+    Entry->PteAddress = NULL;
+    Entry->OriginalPte.Long = 0;
+    Entry->PteFrame = MI_NO_PAGE;
+    MiPaging.Repurposed++;
+}
+
 VOID MiUnlinkPage(PMI_NODE Node, PFN_NUMBER Pfn)
 {
     MiUnlinkFrom(Node, MiListOf(Node, Pfn, MiPfnEntry(Pfn)->PageLocation), Pfn);
+}
+
+VOID MiTakePage(PMI_NODE Node, PFN_NUMBER Pfn)
+{
+    BOOLEAN Standby = MiPfnEntry(Pfn)->PageLocation == StandbyPageList;
+    MiUnlinkPage(Node, Pfn);
+    if (Standby) {
+        MiForgetContents(Pfn);
+    }
 }
 
 /* Takes the first page of a list that has some. */
@@ -148,7 +206,21 @@ FORCEINLINE PFN_NUMBER MiTakeFirst(PMI_NODE Node, PMMPFNLIST List)
     return Pfn;
 }
 
-/* Zeroed pages are kept for who wants them, unless only they are left. NULL without any page. */
+/* PFN-7: the oldest standby page of the lowest priority. NULL without one. */
+static __attribute__((noinline)) PMMPFNLIST MiChooseStandby(PMI_NODE Node)
+{
+    for (ULONG i = 0; i < MI_PAGE_PRIORITIES; i++) {
+        if (Node->Standby[i].Total != 0) {
+            return &Node->Standby[i];
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Zeroed pages are kept for who wants them, unless only they are left; contents of standby pages
+ * are kept for longest. NULL without any page.
+ */
 FORCEINLINE PMMPFNLIST MiChooseList(PMI_NODE Node, MI_PAGE_CONTENTS Contents)
 {
     MMLISTS First = Contents == MiPageZeroed ? ZeroedPageList : FreePageList;
@@ -161,15 +233,25 @@ FORCEINLINE PMMPFNLIST MiChooseList(PMI_NODE Node, MI_PAGE_CONTENTS Contents)
             return &Node->Lists[Zone][Second];
         }
     }
-    return NULL;
+    return MiChooseStandby(Node);
 }
 
-/* One page of this node, MI_NO_PAGE when it has none. */
-FORCEINLINE PFN_NUMBER MiAllocateOf(PMI_NODE Node, MI_PAGE_CONTENTS Contents)
+/* A page that has a part in paging loses it. The node's lock is held. */
+FORCEINLINE PFN_NUMBER MiTakeForUse(PMI_NODE Node, PMMPFNLIST List)
+{
+    PFN_NUMBER Pfn = MiTakeFirst(Node, List);
+    if (List->ListName == StandbyPageList) {
+        MiForgetContents(Pfn);
+    }
+    return Pfn;
+}
+
+/* One page of this node, MI_NO_PAGE when it has no more than Reserve. */
+FORCEINLINE PFN_NUMBER MiAllocateOf(PMI_NODE Node, MI_PAGE_CONTENTS Contents, PFN_NUMBER Reserve)
 {
     ULONG64 State = MiAcquireLock(&Node->Lock);
-    PMMPFNLIST List = MiChooseList(Node, Contents);
-    PFN_NUMBER Pfn = List == NULL ? MI_NO_PAGE : MiTakeFirst(Node, List);
+    PMMPFNLIST List = Node->AvailablePages <= Reserve ? NULL : MiChooseList(Node, Contents);
+    PFN_NUMBER Pfn = List == NULL ? MI_NO_PAGE : MiTakeForUse(Node, List);
     MiReleaseNode(Node, State);
     if (Contents == MiPageZeroed && List != NULL && List->ListName != ZeroedPageList) {
         MiZeroPage(Pfn);
@@ -178,13 +260,14 @@ FORCEINLINE PFN_NUMBER MiAllocateOf(PMI_NODE Node, MI_PAGE_CONTENTS Contents)
 }
 
 /* NODE-2: Home has no page, the nearest node that has one gives it. */
-static __attribute__((noinline)) PFN_NUMBER MiBorrowPage(ULONG Home, MI_PAGE_CONTENTS Contents)
+static __attribute__((noinline)) PFN_NUMBER MiBorrowPage(ULONG Home, MI_PAGE_CONTENTS Contents,
+                                                         BOOLEAN Fault)
 {
     for (ULONG i = 1; i < MiNodeCount; i++) {
         ULONG Lender = MiNodePlaces[Home].Hops[i];
         PFN_NUMBER Pfn = MI_NO_PAGE;
         if (__atomic_load_n(&MiNodes[Lender].AvailablePages, __ATOMIC_RELAXED) != 0) {
-            Pfn = MiAllocateOf(&MiNodes[Lender], Contents);
+            Pfn = MiAllocateOf(&MiNodes[Lender], Contents, Fault ? 0 : MiNodes[Lender].Reserve);
         }
         if (Pfn != MI_NO_PAGE) {
             __atomic_fetch_add(&MiNodePlaces[Lender].Lent, 1, __ATOMIC_RELAXED);
@@ -197,15 +280,22 @@ static __attribute__((noinline)) PFN_NUMBER MiBorrowPage(ULONG Home, MI_PAGE_CON
 PFN_NUMBER MiAllocatePage(MI_PAGE_CONTENTS Contents)
 {
     ULONG Home = MiCurrentNode();
-    PFN_NUMBER Pfn = MiAllocateOf(&MiNodes[Home], Contents);
-    return Pfn != MI_NO_PAGE ? Pfn : MiBorrowPage(Home, Contents);
+    PFN_NUMBER Pfn = MiAllocateOf(&MiNodes[Home], Contents, MiNodes[Home].Reserve);
+    return Pfn != MI_NO_PAGE ? Pfn : MiBorrowPage(Home, Contents, FALSE);
+}
+
+PFN_NUMBER MiAllocatePageForFault(MI_PAGE_CONTENTS Contents)
+{
+    ULONG Home = MiCurrentNode();
+    PFN_NUMBER Pfn = MiAllocateOf(&MiNodes[Home], Contents, 0);
+    return Pfn != MI_NO_PAGE ? Pfn : MiBorrowPage(Home, Contents, TRUE);
 }
 
 PFN_NUMBER MiAllocatePageOf(ULONG Node, MI_PAGE_CONTENTS Contents)
 {
     ULONG Home = Node & ~MM_ANY_NODE_OK;
-    PFN_NUMBER Pfn = MiAllocateOf(&MiNodes[Home], Contents);
-    return Pfn == MI_NO_PAGE && Home != Node ? MiBorrowPage(Home, Contents) : Pfn;
+    PFN_NUMBER Pfn = MiAllocateOf(&MiNodes[Home], Contents, MiNodes[Home].Reserve);
+    return Pfn == MI_NO_PAGE && Home != Node ? MiBorrowPage(Home, Contents, FALSE) : Pfn;
 }
 
 static VOID MiCheckFreeable(PFN_NUMBER Pfn, PMMPFN Entry)
@@ -216,6 +306,12 @@ static VOID MiCheckFreeable(PFN_NUMBER Pfn, PMMPFN Entry)
     if (Entry->ReferenceCount != 1) {
         KeBugCheckEx(PFN_LIST_CORRUPT, 0x9A, Pfn, Entry->PageLocation, Entry->ReferenceCount);
     }
+}
+
+VOID MiFreePageLocked(PMI_NODE Node, PFN_NUMBER Pfn)
+{
+    MiCheckFreeable(Pfn, MiPfnEntry(Pfn));
+    MiInsertInto(Node, Pfn, FreePageList);
 }
 
 VOID MiFreePage(PFN_NUMBER Pfn)
@@ -274,8 +370,16 @@ PFN_NUMBER MiAvailablePages(VOID)
 PFN_NUMBER MiPagesOnNode(ULONG Node, MMLISTS Name)
 {
     PFN_NUMBER Sum = 0;
-    if (Name == BadPageList) {
-        return MiNodes[Node].BadList.Total;
+    switch (Name) {
+    case BadPageList: return MiNodes[Node].BadList.Total;
+    case ModifiedPageList: return MiNodes[Node].Modified.Total;
+    case ModifiedNoWritePageList: return MiNodes[Node].NoWrite.Total;
+    case StandbyPageList:
+        for (ULONG i = 0; i < MI_PAGE_PRIORITIES; i++) {
+            Sum += MiNodes[Node].Standby[i].Total;
+        }
+        return Sum;
+    default: break;
     }
     for (MI_ZONE Zone = MiZoneHigh; Name <= FreePageList && Zone < MiZoneCount; Zone++) {
         Sum += MiNodes[Node].Lists[Zone][Name].Total;

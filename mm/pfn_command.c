@@ -37,7 +37,7 @@ static VOID PfnCommand(const CHAR *Arguments)
     DbgPrint("    flink       %08I64X  blink / share count %08I64X  pteaddress %p\n",
              (ULONG64)Entry.Flink, (ULONG64)Entry.u2.Blink, Entry.PteAddress);
     DbgPrint("    reference count %04X                                node %lu\n",
-             (ULONG)Entry.ReferenceCount, Entry.Node);
+             (ULONG)Entry.ReferenceCount, (ULONG)Entry.Node);
     DbgPrint("    restore pte %08I64X  containing page %06I64X  %s\n", Entry.OriginalPte.Long,
              (ULONG64)Entry.PteFrame, MiPageStateName(Entry.PageLocation));
     MiPrintMapping(&Entry);

@@ -10,7 +10,7 @@
  *            changes nothing.
  *   PAGES-3  What is given back is unmapped before its pages go to a list: a stale pointer faults.
  */
-#include "mm/mm.h"
+#include "mm/paging.h"
 
 #define POOL_TYPE_PAGED 0x001
 #define POOL_TYPE_NX    0x200
@@ -109,7 +109,11 @@ SIZE_T MiFreePoolPages(PVOID Va)
     if (Pages == 0) {
         MiReportBadFree(Va, Region);
     }
-    MiUnmapAndFreePages(Va, Pages);
+    if (Region == &MiRegions[MiRegionPagedPool]) {
+        MiDeletePageablePages(Va, Pages);
+    } else {
+        MiUnmapAndFreePages(Va, Pages);
+    }
     MiReleaseRegion(Region, Va, Pages);
     MiReturnCommit(Pages);
     return Pages;

@@ -164,14 +164,6 @@ BOOLEAN MiBackPages(PVOID Va, SIZE_T Pages, ULONG Protection, ULONG Node)
     return TRUE;
 }
 
-/* What a PTE is between losing its page and becoming zero: protection 0, the page's number kept. */
-static MMPTE MiMakeDyingPte(PFN_NUMBER Pfn)
-{
-    MMPTE Value = {.Long = 0};
-    Value.Hard.PageFrameNumber = Pfn;
-    return Value;
-}
-
 SIZE_T MiUnmapAndFreePages(PVOID Va, SIZE_T Pages)
 {
     PMMPTE Pte = MiGetPteAddress(Va);

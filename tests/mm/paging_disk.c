@@ -1,0 +1,112 @@
+/*
+ * paging_disk.c - a paging file in memory, for tests: transfers end in a DPC, or when the test
+ * says, and fail where it says.
+ */
+#include "tests/mm/paging_disk.h"
+
+static BOOLEAN DiskFails(PPAGING_DISK Disk, PMI_TRANSFER Transfer)
+{
+    BOOLEAN Kind = Transfer->Write ? Disk->FailWrites : Disk->FailReads;
+    BOOLEAN Hit = Kind && Transfer->Page < Disk->FailFirst + Disk->FailCount &&
+                  Transfer->Page + Transfer->Pages > Disk->FailFirst && Disk->FailTimes != 0;
+    Disk->FailTimes -= Hit;
+    return Hit;
+}
+
+static VOID DiskPerform(PPAGING_DISK Disk, PMI_TRANSFER Transfer)
+{
+    PULONG Largest = Transfer->Write ? &Disk->LargestWrite : &Disk->LargestRead;
+    *Largest = Transfer->Pages > *Largest ? Transfer->Pages : *Largest;
+    Disk->Writes += Transfer->Write;
+    Disk->Reads += !Transfer->Write;
+    BOOLEAN Fails = DiskFails(Disk, Transfer);
+    for (ULONG i = 0; i < Transfer->Pages && !Fails; i++) {
+        PUCHAR There = Disk->Memory + (Transfer->Page + i) * PAGE_SIZE;
+        PVOID Here = MiPfnToAddress(Transfer->Frames[i]);
+        memcpy(Transfer->Write ? There : Here, Transfer->Write ? Here : There, PAGE_SIZE);
+    }
+    Transfer->Status = Fails ? STATUS_IO_DEVICE_ERROR : STATUS_SUCCESS;
+}
+
+static VOID DiskEnd(PMI_TRANSFER Transfer)
+{
+    KIRQL Irql;
+    KeRaiseIrql(DISPATCH_LEVEL, &Irql);
+    Transfer->Done(Transfer);
+    KeLowerIrql(Irql);
+}
+
+static VOID DiskStart(PMI_PAGING_DEVICE Device, PMI_TRANSFER Transfer)
+{
+    PPAGING_DISK Disk = Device->Context;
+    if (Disk->Hold && Disk->HeldCount < ARRAYSIZE(Disk->Held)) {
+        Disk->Held[Disk->HeldCount++] = Transfer;
+        return;
+    }
+    DiskPerform(Disk, Transfer);
+    DiskEnd(Transfer);
+}
+
+VOID DiskRelease(PPAGING_DISK Disk)
+{
+    Disk->Hold = FALSE;
+    for (ULONG i = 0; i < Disk->HeldCount; i++) {
+        DiskPerform(Disk, Disk->Held[i]);
+        DiskEnd(Disk->Held[i]);
+    }
+    Disk->HeldCount = 0;
+}
+
+BOOLEAN DiskOpen(PPAGING_DISK Disk, ULONG Pages)
+{
+    *Disk = (PAGING_DISK){.Pages = Pages,
+                          .Device = {.Name = "test", .Start = DiskStart, .Context = Disk}};
+    Disk->Memory = MiAllocatePoolPages(NonPagedPoolNx, Pages);
+    if (!CHECK(Disk->Memory != NULL)) {
+        return FALSE;
+    }
+    if (!CHECK_EQ(MiCreatePagingFile(&Disk->Device, 0, Pages, Pages, &Disk->Number),
+                  STATUS_SUCCESS)) {
+        MiFreePoolPages(Disk->Memory);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+VOID DiskClose(PPAGING_DISK Disk)
+{
+    CHECK_EQ(MiClosePagingFile(Disk->Number), STATUS_SUCCESS);
+    MiFreePoolPages(Disk->Memory);
+}
+
+BOOLEAN IsResident(PVOID Va)
+{
+    return MiReadPte(MiGetPteAddress(Va)).Hard.Valid;
+}
+
+MMLISTS StateOf(PVOID Va)
+{
+    MMPTE Pte = MiReadPte(MiGetPteAddress(Va));
+    return (MMLISTS)MiPfnEntry(Pte.Hard.PageFrameNumber)->PageLocation;
+}
+
+/* Standby pages are taken by whoever asks for all memory there is. */
+static VOID TakeStandbyPages(VOID)
+{
+    PFN_NUMBER Chain = MI_NO_PAGE;
+    while (MiPagesOnList(StandbyPageList) != 0) {
+        PFN_NUMBER Pfn = MiAllocatePageForFault(MiPageAny);
+        if (Pfn == MI_NO_PAGE) {
+            break;
+        }
+        TestChainPage(&Chain, Pfn);
+    }
+    TestFreeChain(Chain);
+}
+
+VOID PageOut(PVOID Va, SIZE_T Pages)
+{
+    MiTrimPages(Va, Pages);
+    MiFlushModifiedPages();
+    TakeStandbyPages();
+}
