@@ -6,8 +6,10 @@
  *   PIN-2  When MiPinPage has returned, the address was mapped to just that page while it got the
  *          reference.
  *   PIN-3  A page that is given back more often than it was pinned is bug check 0x4E/7.
+ *   PIN-4  Whoever has pinned a page may write to it by its number, which no PTE notes: a page that
+ *          is pinned for writing is modified.
  */
-#include "mm/mm.h"
+#include "mm/paging.h"
 
 #define UNLOCKED_TOO_OFTEN 7
 
@@ -36,7 +38,7 @@ BOOLEAN MiPinFrame(PFN_NUMBER Pfn)
 }
 
 /* PIN-2. FALSE: the address has lost the page meanwhile. */
-static BOOLEAN MiPinMappedPage(PVOID Va, PFN_NUMBER Pfn, NTSTATUS *Status)
+static BOOLEAN MiPinMappedPage(PVOID Va, PFN_NUMBER Pfn, BOOLEAN Write, NTSTATUS *Status)
 {
     MI_WALK Walk;
     PMMPFN Entry = MiPfnEntry(Pfn);
@@ -49,6 +51,9 @@ static BOOLEAN MiPinMappedPage(PVOID Va, PFN_NUMBER Pfn, NTSTATUS *Status)
                   : Entry->ReferenceCount == MAXUSHORT ? STATUS_INSUFFICIENT_RESOURCES
                                                        : STATUS_ACCESS_VIOLATION;
         Entry->ReferenceCount += NT_SUCCESS(*Status);
+        if (Write && NT_SUCCESS(*Status)) {
+            Entry->Flags |= MI_PAGE_MODIFIED; /* PIN-4 */
+        }
     }
     MiReleaseNode(Node, State);
     return Mapped;
@@ -78,7 +83,7 @@ NTSTATUS MiPinPage(PVOID Va, BOOLEAN Write, PPFN_NUMBER Pfn)
         }
         if (Walk.Valid) {
             *Pfn = MiPageOfWalk(Va, &Walk);
-            if (!MiIsPfn(*Pfn) || MiPinMappedPage(Va, *Pfn, &Status)) {
+            if (!MiIsPfn(*Pfn) || MiPinMappedPage(Va, *Pfn, Write, &Status)) {
                 return Status;
             }
             continue;
