@@ -11,6 +11,7 @@
 #include "executive/ex/ex.h"
 #include "executive/ex/lookaside.h"
 #include "executive/io/io.h"
+#include "executive/io/paging.h"
 #include "executive/ps/ps.h"
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
@@ -139,5 +140,6 @@ INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)
     ExpInitializeWorkers();
     ExpInitializeLookasides();
     VirtioStartDisks();
+    IoOpenPagingFiles();
     KiRunHouse();
 }
