@@ -68,11 +68,16 @@ VOID MiReviewNoWritePages(VOID)
     }
 }
 
-VOID MiFlushModifiedPages(VOID)
+VOID MiAskForWrites(VOID)
 {
     KeClearEvent(&MiFlushed);
     __atomic_store_n(&MiFlushWanted, TRUE, __ATOMIC_RELEASE);
     MiCallModifiedWriter();
+}
+
+VOID MiFlushModifiedPages(VOID)
+{
+    MiAskForWrites();
     KeWaitForSingleObject(&MiFlushed, Executive, KernelMode, FALSE, NULL);
 }
 

@@ -203,7 +203,9 @@ VOID MiInitializeWriter(VOID);
 VOID NTAPI MiModifiedPageWriter(PVOID Context);
 /* Has it look at the lists. Any IRQL <= DISPATCH_LEVEL. */
 VOID MiCallModifiedWriter(VOID);
-/* Writes all modified pages there are and waits for it. PASSIVE_LEVEL. */
+/* Has all modified pages written that there are. <= DISPATCH_LEVEL. */
+VOID MiAskForWrites(VOID);
+/* The same, and waits for it. PASSIVE_LEVEL. */
 VOID MiFlushModifiedPages(VOID);
 /* Slots have come free: pages that had none may be written. */
 VOID MiReviewNoWritePages(VOID);

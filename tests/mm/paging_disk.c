@@ -57,6 +57,14 @@ VOID DiskRelease(PPAGING_DISK Disk)
     Disk->HeldCount = 0;
 }
 
+/* Pages go to the test's file, and to no real one that the machine has. */
+static VOID CloseOthers(PPAGING_DISK Disk, BOOLEAN Closed)
+{
+    for (ULONG i = 0; i < Disk->Number; i++) {
+        MiPagingFiles[i].Closed = Closed;
+    }
+}
+
 BOOLEAN DiskOpen(PPAGING_DISK Disk, ULONG Pages)
 {
     *Disk = (PAGING_DISK){.Pages = Pages,
@@ -70,11 +78,13 @@ BOOLEAN DiskOpen(PPAGING_DISK Disk, ULONG Pages)
         MiFreePoolPages(Disk->Memory);
         return FALSE;
     }
+    CloseOthers(Disk, TRUE);
     return TRUE;
 }
 
 VOID DiskClose(PPAGING_DISK Disk)
 {
+    CloseOthers(Disk, FALSE);
     CHECK_EQ(MiClosePagingFile(Disk->Number), STATUS_SUCCESS);
     MiFreePoolPages(Disk->Memory);
 }
