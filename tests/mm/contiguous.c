@@ -140,6 +140,7 @@ TEST(RunNothing, "mm/contiguous/impossible-requests-fail", "RUN-2")
 
 TEST(RunExhausted, "mm/contiguous/runs-until-memory-ends-come-back", "RUN-2, PFN-6")
 {
+    TestSuspendPaging();
     MM_COUNTS Before = TestMmCounts();
     PFN_NUMBER Chain = MI_NO_PAGE, First;
     for (PFN_NUMBER Count = 0x10000; Count != 0; Count /= 2) {
@@ -152,4 +153,5 @@ TEST(RunExhausted, "mm/contiguous/runs-until-memory-ends-come-back", "RUN-2, PFN
     CHECK_EQ(MiAvailablePages(), 0);
     CHECK_EQ(TestFreeChain(Chain), Before.Available);
     TestMmUnchanged(&Before);
+    TestResumePaging();
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "mm/mm.h"
+#include "mm/paging.h"
 #include "tests/pool/pool_cases.h"
 #include "tests/test.h"
 
@@ -33,6 +33,25 @@ static inline VOID TestMmUnchanged(const MM_COUNTS *Before)
     for (ULONG i = 0; i < MiRegionCount; i++) {
         CHECK_EQ(Now.InUse[i], Before->InUse[i]);
     }
+}
+
+/*
+ * For tests that take every page there is: nothing is kept for faults and nothing is paged out,
+ * until TestResumePaging.
+ */
+static inline VOID TestSuspendPaging(VOID)
+{
+    for (ULONG i = 0; i < MiPagingFileCount; i++) {
+        MiPagingFiles[i].Closed = TRUE;
+    }
+    MiSetWaterMarks(FALSE);
+}
+static inline VOID TestResumePaging(VOID)
+{
+    for (ULONG i = 0; i < MiPagingFileCount; i++) {
+        MiPagingFiles[i].Closed = FALSE;
+    }
+    MiSetWaterMarks(MiPagingFileCount != 0);
 }
 
 /* Puts an allocated page in front of a chain of such pages. */

@@ -217,6 +217,7 @@ TEST(NodesZeroing, "mm/nodes/zeroing-begins-with-the-own-node", "NODE-2")
 TEST(NodesChosen, "mm/nodes/pool-pages-of-a-chosen-node", "NODE-2")
 {
     PFN_NUMBER Chain = MI_NO_PAGE, Pfn;
+    TestSuspendPaging();
     for (ULONG Node = 0; Node < MiNodeCount; Node++) {
         PCHAR Va = MiAllocatePoolPagesOf(NonPagedPoolNx, 3, Node);
         CHECK_EQ(Va != NULL, MiNodes[Node].AvailablePages != 0);
@@ -242,6 +243,7 @@ TEST(NodesChosen, "mm/nodes/pool-pages-of-a-chosen-node", "NODE-2")
         TestFreeChain(Chain);
         Chain = MI_NO_PAGE;
     }
+    TestResumePaging();
 }
 
 /* Processor 0's record is part of the kernel's image. */

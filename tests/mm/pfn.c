@@ -167,6 +167,11 @@ static VOID CheckNode(ULONG Node)
         [MiZoneLow] = {MI_FIRST_MEGABYTE, MI_FOUR_GIGABYTES},
         [MiZoneFirstMegabyte] = {1, MI_FIRST_MEGABYTE}};
     PFN_NUMBER Available = 0;
+    CheckList(&MiNodes[Node].Modified, Node, 1, MI_MAX_PAGES);
+    CheckList(&MiNodes[Node].NoWrite, Node, 1, MI_MAX_PAGES);
+    for (ULONG i = 0; i < MI_PAGE_PRIORITIES; i++) {
+        Available += CheckList(&MiNodes[Node].Standby[i], Node, MI_FIRST_MEGABYTE, MI_MAX_PAGES);
+    }
     for (MI_ZONE Zone = MiZoneHigh; Zone < MiZoneCount; Zone++) {
         for (MMLISTS Name = ZeroedPageList; Name <= FreePageList; Name++) {
             const MMPFNLIST *List = &MiNodes[Node].Lists[Zone][Name];
@@ -193,15 +198,18 @@ TEST(PfnStates, "mm/pfn/every-page-is-on-one-list-or-active", "PFN-1, PFN-3")
         if (MiIsPfn(Pfn)) {
             PMMPFN Entry = MiPfnEntry(Pfn);
             Wrong += Entry->PageLocation > TransitionPage ||
-                     (Entry->PageLocation == ActiveAndValid) != (Entry->ReferenceCount != 0);
+                     (Entry->PageLocation >= ActiveAndValid) != (Entry->ReferenceCount != 0);
             Pages[Entry->PageLocation & 7]++;
         }
     }
     CHECK_EQ(Wrong, 0);
     CHECK_EQ(Pages[ZeroedPageList], MiPagesOnList(ZeroedPageList));
     CHECK_EQ(Pages[FreePageList], MiPagesOnList(FreePageList));
-    CHECK_EQ(Pages[StandbyPageList] + Pages[ModifiedPageList] + Pages[TransitionPage], 0);
-    CHECK_EQ(Pages[ZeroedPageList] + Pages[FreePageList] + Pages[ActiveAndValid],
+    CHECK_EQ(Pages[StandbyPageList], MiPagesOnList(StandbyPageList));
+    CHECK_EQ(Pages[ModifiedPageList], MiPagesOnList(ModifiedPageList));
+    CHECK_EQ(Pages[TransitionPage], 0);
+    CHECK_EQ(Pages[ZeroedPageList] + Pages[FreePageList] + Pages[StandbyPageList] +
+                 Pages[ModifiedPageList] + Pages[ActiveAndValid],
              MmNumberOfPhysicalPages);
 }
 
@@ -235,6 +243,7 @@ TEST(PfnNames, "mm/pfn/states-have-names", "")
 
 TEST(PfnExhausted, "mm/pfn/every-page-can-be-taken-and-given-back", "PFN-1, PFN-6")
 {
+    TestSuspendPaging();
     MM_COUNTS Before = TestMmCounts();
     PFN_NUMBER Chain = MI_NO_PAGE, Lowest = ~0ULL, Pfn;
     SIZE_T Taken = 0;
@@ -251,4 +260,5 @@ TEST(PfnExhausted, "mm/pfn/every-page-can-be-taken-and-given-back", "PFN-1, PFN-
     CHECK_EQ(MiZeroFreePages(1), 0);
     CHECK_EQ(TestFreeChain(Chain), Taken);
     TestMmUnchanged(&Before);
+    TestResumePaging();
 }

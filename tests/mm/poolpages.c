@@ -127,6 +127,7 @@ TEST(PagesNoMemory, "mm/poolpages/failure-in-the-middle-gives-everything-back", 
 {
     MiFreePoolPages(MiAllocatePoolPages(NonPagedPoolNx, 8)); /* page tables are there now */
     MiFreeKernelStack(MiAllocateKernelStack());
+    TestSuspendPaging();
     MM_COUNTS Before = TestMmCounts();
     PFN_NUMBER Chain = MI_NO_PAGE;
     while (MiAvailablePages() > 5) { /* taken without commit: what commit prevents */
@@ -137,6 +138,7 @@ TEST(PagesNoMemory, "mm/poolpages/failure-in-the-middle-gives-everything-back", 
     CHECK_EQ(MiAvailablePages(), 5);
     TestFreeChain(Chain);
     TestMmUnchanged(&Before);
+    TestResumePaging();
 }
 
 /* Stops: 0xC2 by every other subcode is held by tests/pool/crash_frees.c, from the outside. */

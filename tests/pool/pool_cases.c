@@ -116,6 +116,12 @@ PVOID PoolTakeBeside(const POOL_CASE *Case, SIZE_T Bytes, PVOID Neighbour)
 BOOLEAN PoolTakeQuarters(const POOL_CASE *Case, PVOID Blocks[4])
 {
     PUCHAR First = PoolTakeAlone(Case, POOL_QUARTER);
+    /* A block that a processor had kept may be alone farther back in its page. */
+    while (First != NULL && BYTE_OFFSET(First) != sizeof(POOL_HEADER) &&
+           PoolPlugs.Count < POOL_MAX_PLUGS) {
+        PoolPlugs.Blocks[PoolPlugs.Count++] = First;
+        First = PoolTakeAlone(Case, POOL_QUARTER);
+    }
     Blocks[0] = First;
     for (ULONG i = 1; i < 4 && First != NULL; i++) {
         if (PoolTakeBeside(Case, POOL_QUARTER, First) == NULL) {

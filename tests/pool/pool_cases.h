@@ -37,7 +37,7 @@ VOID PoolDrain(VOID);
  * Blocks that were only taken so that the next one lies where a test wants it. A test has one of
  * these, zeroed, and frees it in the end.
  */
-#define POOL_MAX_PLUGS 4096
+#define POOL_MAX_PLUGS 1024
 typedef struct _POOL_PLUGS {
     ULONG Count;
     PVOID Blocks[POOL_MAX_PLUGS];
