@@ -195,6 +195,20 @@ TEST(ContigCommit, "mm/contiguous-memory/without-commit-is-null", "COMMIT-1")
     CHECK_EQ(Left, 3);
 }
 
+TEST(ContigAddresses, "mm/contiguous-memory/without-address-space-is-null-and-costs-nothing",
+     "COMMIT-1")
+{
+    PMI_REGION Region = &MiRegions[MiRegionNonPagedPool];
+    MM_COUNTS Before = TestMmCounts();
+    SIZE_T Limit = Region->Limit;
+    Region->Limit = Region->PagesInUse;
+    PVOID Adjacent = AllocateAs(1, PAGE_READWRITE), Uncached = MmAllocateNonCachedMemory(1);
+    Region->Limit = Limit;
+    CHECK_EQ(Adjacent, NULL);
+    CHECK_EQ(Uncached, NULL);
+    TestMmUnchanged(&Before);
+}
+
 TEST(ContigMdl, "mm/contiguous-memory/may-be-described-by-an-mdl",
      "DDI wdm MmBuildMdlForNonPagedPool")
 {
