@@ -158,12 +158,16 @@ VOID NTAPI MmUnlockPages(PMDL MemoryDescriptorList);
  * to map into: UserMode raises STATUS_NOT_SUPPORTED. Bug check 0x1A/0x1233 (page, 0, 0): a page
  * that is in use by nobody; checked mode: 0xC4: 0x76, 0x77 (IRQL, MDL, mode) above DISPATCH_LEVEL,
  * for UserMode above APC_LEVEL; 0xB2 (MDL, flags, those that are wrong) mapped already, 0xB3 (MDL,
- * flags, those that are missing) not locked. DDI wdm MmMapLockedPagesSpecifyCache.
+ * flags, those that are missing) not locked; under the verifier 0x82 (MDL, flags, 0) for
+ * BugCheckOnFailure. DDI wdm MmMapLockedPagesSpecifyCache.
  */
 PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode,
                                          MEMORY_CACHING_TYPE CacheType, PVOID RequestedAddress,
                                          ULONG BugCheckOnFailure, ULONG Priority);
-/* The same, cached, at high priority, with BugCheckOnFailure. DDI wdm MmMapLockedPages. */
+/*
+ * The same, cached, at high priority, with BugCheckOnFailure; under the verifier bug check
+ * 0xC4/0x81 (MDL, flags, 0). DDI wdm MmMapLockedPages.
+ */
 PVOID NTAPI MmMapLockedPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode);
 /*
  * Undoes one of the two. Bug check 0xDA: 6 (MDL, address, pages) the MDL has no mapping of its own,

@@ -222,6 +222,7 @@ EXPORT(MmFreeContiguousMemorySpecifyCache);
 PVOID NTAPI MmAllocateNonCachedMemory(SIZE_T NumberOfBytes)
 {
     SIZE_T Pages = BYTES_TO_PAGES(NumberOfBytes);
+    MiCheckRuleMmApcLte();
     KiRequireIrql(APC_LEVEL);
     PCHAR Va = Pages == 0 || Pages > MmNumberOfPhysicalPages
                    ? NULL
@@ -243,6 +244,7 @@ EXPORT(MmAllocateNonCachedMemory);
 
 VOID NTAPI MmFreeNonCachedMemory(PVOID BaseAddress, SIZE_T NumberOfBytes)
 {
+    MiCheckRuleMmApcLte();
     KiRequireIrql(APC_LEVEL);
     SIZE_T Pages = MiPagesOfBlock(BaseAddress, MI_MARK_NONCACHED);
     SIZE_T Asked = BYTES_TO_PAGES(NumberOfBytes);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "mm/mm.h"
+#include "mm/pool/verify.h"
 
 /* Rules of bug check 0xC4 (contract 4.6), for checked mode. */
 #define VERIFIER_LOCK_NO_MEMORY    0x6F
@@ -16,12 +17,15 @@
 #define VERIFIER_UNLOCK_NONPAGED   0x7D
 #define VERIFIER_PAGES_IRQL        0x7E
 #define VERIFIER_BUILD_PAGED       0x7F
+#define VERIFIER_MAP_OBSOLETE      0x81
+#define VERIFIER_MAP_MAY_STOP      0x82
 #define VERIFIER_MAP_NO_MEMORY     0x89
 #define VERIFIER_LOCK_FLAGS        0xB0
 #define VERIFIER_MAP_FLAGS         0xB2
 #define VERIFIER_MAP_MISSING       0xB3
 #define VERIFIER_UNLOCK_PARTIAL    0xB4
 #define VERIFIER_FREE_MAPPED       0xB8
+#define RULE_MM_APC_LTE            0x20019
 
 #define MI_MDL_TAG 'ldM ' /* " Mdl" reversed, as !poolused shows it */
 
@@ -40,6 +44,25 @@ static inline VOID MiCheckMdlIrql(KIRQL Highest, ULONG Rule, ULONG_PTR Second, U
 {
     if (KiCheckedMode && KiReadIrql() > Highest) {
         KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, Rule, KiReadIrql(), Second, Third);
+    }
+}
+
+/* The rule IrqlMmApcLte, for whom verifier=ddi looks at: bug check 0xC4/0x20019 (rule, IRQL, 0). */
+static inline VOID MiCheckRuleMmApcLte(VOID)
+{
+    if ((ExpVerifier.Level & VERIFY_DDI) && KiReadIrql() > APC_LEVEL) {
+        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, RULE_MM_APC_LTE,
+                     (ULONG_PTR) "IrqlMmApcLte", KiReadIrql(), 0);
+    }
+}
+
+/*
+ * What the Driver Verifier does not let pass, though it is no mistake: 0xC4/Rule (MDL, flags, 0).
+ */
+static inline VOID MiVerifyMdl(BOOLEAN Wrong, ULONG Rule, PMDL Mdl)
+{
+    if (ExpVerifier.Level != 0 && Wrong) {
+        KeBugCheckEx(DRIVER_VERIFIER_DETECTED_VIOLATION, Rule, (ULONG_PTR)Mdl, MiMdlFlags(Mdl), 0);
     }
 }
 

@@ -178,6 +178,7 @@ PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDL MemoryDescriptorList, KPROCESSOR_M
         KiRaiseStatus(STATUS_NOT_SUPPORTED, __builtin_return_address(0));
     }
     MiCheckMappable(Mdl);
+    MiVerifyMdl(BugCheckOnFailure != 0, VERIFIER_MAP_MAY_STOP, Mdl);
     SIZE_T Pages = MiMdlPages(Mdl);
     PCHAR Va = MiReserveMapping(Pages, Priority);
     if (Va == NULL) {
@@ -191,6 +192,7 @@ EXPORT(MmMapLockedPagesSpecifyCache);
 
 PVOID NTAPI MmMapLockedPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode)
 {
+    MiVerifyMdl(TRUE, VERIFIER_MAP_OBSOLETE, MemoryDescriptorList);
     return MmMapLockedPagesSpecifyCache(MemoryDescriptorList, AccessMode, MmCached, NULL, TRUE,
                                         HighPagePriority);
 }

@@ -240,6 +240,7 @@ PMDL NTAPI MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS LowAddress, PHYSICAL_ADDRESS
 {
     ULONG64 High = (ULONG64)HighAddress.QuadPart, Skip = (ULONG64)SkipBytes.QuadPart;
     MiCheckMdlIrql(DISPATCH_LEVEL, VERIFIER_PAGES_IRQL, DISPATCH_LEVEL, 0);
+    MiCheckRuleMmApcLte();
     if (High < PAGE_SIZE - 1 || Skip % PAGE_SIZE != 0 || CacheType < MmNotMapped ||
         CacheType >= MmMaximumCacheType) {
         return NULL;
@@ -270,6 +271,7 @@ VOID NTAPI MmFreePagesFromMdl(PMDL MemoryDescriptorList)
     PPFN_NUMBER Frames = MmGetMdlPfnArray(Mdl);
     SIZE_T Pages = MiMdlPages(Mdl);
     MiCheckMdlIrql(DISPATCH_LEVEL, VERIFIER_PAGES_IRQL, DISPATCH_LEVEL, 0);
+    MiCheckRuleMmApcLte();
     MiDropMapping(Mdl);
     for (SIZE_T i = 0; i < Pages; i++) {
         MiFreePage(Frames[i]);

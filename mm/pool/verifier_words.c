@@ -7,7 +7,7 @@
  *   underrun       special pool puts blocks at the start of their page, not at its end
  *   pool           the checks that NT makes for every verified driver (verify.c)
  *   pool-tracking  each block of an owner is noted, and what an unload leaves is told (track.c)
- *   ddi            the rules of DDI compliance checking that are about pool
+ *   ddi            the rules of DDI compliance checking that are about pool and pages
  *
  * A tag is written as in NT's tools: `?` stands for any character, `*` for any number of them. What
  * begins with a digit is a size: that of the block with its header, as in the public tables

@@ -2,6 +2,7 @@
  * mdl_stop.c - what MDLs refuse: each misuse, with the bug check that says so.
  */
 #include "tests/mm/mdl_check.h"
+#include "tests/pool/special_cases.h"
 
 /* A page of paged pool, locked. */
 static PMDL Locked(VOID)
@@ -35,7 +36,7 @@ CRASH_TEST(UnlockTwice, "mm/mdl/unlocked-twice", "0xC4 0x7C $mdl 0x0 0x0",
 CRASH_TEST(UnlockTwiceFree, "mm/mdl/free-mode/unlocked-twice", "0x4E 0x7 $page 0x1 0x0",
            "PIN-3, contract 4.5: 0x4E, 7")
 {
-    KiCheckedMode = FALSE;
+    KiSetCheckedMode(FALSE);
     PMDL Mdl = Locked();
     TestAnnounce("page", *MmGetMdlPfnArray(Mdl));
     MmUnlockPages(Mdl);
@@ -154,7 +155,7 @@ CRASH_TEST(BuildPaged, "mm/mdl/built-from-paged-pool", "0xC4 0x7F 0x0 $mdl $flag
 CRASH_TEST(BuildAbsent, "mm/mdl/free-mode/built-from-what-is-not-resident",
            "0x1A 0x1240 $mdl $buffer 0x0", "contract 4.5: 0x1A, 0x1240")
 {
-    KiCheckedMode = FALSE;
+    KiSetCheckedMode(FALSE);
     MmBuildMdlForNonPagedPool(Unlocked(PagedPool));
 }
 
@@ -202,7 +203,7 @@ CRASH_TEST(MapUnlocked, "mm/mdl/mapped-that-is-not-locked", "0xC4 0xB3 $mdl 0x0 
 CRASH_TEST(MapUnlockedFree, "mm/mdl/free-mode/mapped-that-is-not-locked",
            "0x1A 0x1233 $page 0x0 0x0", "contract 4.5: 0x1A, 0x1233")
 {
-    KiCheckedMode = FALSE;
+    KiSetCheckedMode(FALSE);
     MmMapLockedPages(Locked(), KernelMode); /* page tables are there now */
     PMDL Mdl = Unlocked(NonPagedPoolNx);
     PFN_NUMBER Pfn = MiAllocatePage(MiPageAny);
@@ -325,8 +326,61 @@ CRASH_TEST(UnmapTouch, "mm/mdl/touched-after-unmapping", "0x50 $address 0x2 sym:
     PMDL Mdl = Locked();
     volatile CHAR *Va = MmMapLockedPages(Mdl, KernelMode);
     TestAnnounce("address", (ULONG64)Va);
+    *Va = 0; /* the processor remembers it */
     MmUnmapLockedPages((PVOID)Va, Mdl);
     *Va = 1;
+}
+
+CRASH_TEST(ProtectTouch, "mm/mdl/written-after-protecting", "0xBE $address $entry 0x0 0x0",
+           "DDI wdm MmProtectMdlSystemAddress")
+{
+    PMDL Mdl = Locked();
+    volatile CHAR *Va = MmMapLockedPages(Mdl, KernelMode);
+    *Va = 0; /* the processor remembers it */
+    MmProtectMdlSystemAddress(Mdl, PAGE_READONLY);
+    TestAnnounce("address", (ULONG64)Va);
+    TestAnnounce("entry", MiReadPte(MiGetPteAddress((PVOID)Va)).Long);
+    *Va = 1;
+}
+
+CRASH_TEST(ProtectNone, "mm/mdl/read-without-access", "0x50 $address 0x0 sym:ProtectNone 0x0",
+           "DDI wdm MmProtectMdlSystemAddress")
+{
+    PMDL Mdl = Locked();
+    volatile CHAR *Va = MmMapLockedPages(Mdl, KernelMode);
+    TestAnnounce("address", (ULONG64)Va);
+    MmProtectMdlSystemAddress(Mdl, PAGE_NOACCESS);
+    (VOID) * Va;
+}
+
+/* ---- the verifier ---------------------------------------------------------------------------- */
+
+CRASH_TEST(VerifyObsolete, "mm/mdl/verifier/mapped-by-the-obsolete-routine",
+           "0xC4 0x81 $mdl $flags 0x0", "contract 4.6: 0xC4, 0x81")
+{
+    PMDL Mdl = Locked();
+    SpecialOn("pool");
+    TestAnnounceMdl(Mdl);
+    MmMapLockedPages(Mdl, KernelMode);
+}
+
+CRASH_TEST(VerifyMayStop, "mm/mdl/verifier/mapped-with-bug-check-on-failure",
+           "0xC4 0x82 $mdl $flags 0x0", "contract 4.6: 0xC4, 0x82")
+{
+    PMDL Mdl = Locked();
+    SpecialOn("pool");
+    TestAnnounceMdl(Mdl);
+    MmMapLockedPagesSpecifyCache(Mdl, KernelMode, MmCached, NULL, TRUE, NormalPagePriority);
+}
+
+CRASH_TEST(VerifyApcLte, "mm/mdl/verifier/rule-irqlmmapclte", "0xC4 0x20019 not0 0x2 0x0",
+           "contract 1.4: IrqlMmApcLte")
+{
+    KIRQL Old;
+    PHYSICAL_ADDRESS Zero = {.QuadPart = 0}, High = {.QuadPart = -1};
+    SpecialOn("ddi");
+    KeRaiseIrql(DISPATCH_LEVEL, &Old);
+    MmAllocatePagesForMdl(Zero, High, Zero, PAGE_SIZE);
 }
 
 CRASH_TEST(NoWrite, "mm/mdl/written-to-a-mapping-without-writing", "0xBE $address $entry 0x0 0x0",
