@@ -69,7 +69,7 @@ VOID ExpFinishBlock(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, ULONG Tag, UCHAR
 PVOID NTAPI ExpFinishCached(PVOID Block, ULONG Tag)
 {
     PPOOL_HEADER Header = ExpHeaderOf(Block);
-    PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(ExpKindOfAddress(Block), Header);
+    PPOOL_DESCRIPTOR Pool = ExpCheckCached(ExpKindOfAddress(Block), Header, Header->BlockSize);
     if ((Tag & ~PROTECTED_POOL) == 0 || (Tag & ~PROTECTED_POOL) == POOL_TAG_BIG) {
         Header->PoolType = Pool->BlockType;
         if (!ExpKeepCached(Pool, Header, FALSE)) {

@@ -126,6 +126,9 @@
 /*
  * Takes a block of R11 granules off its list into RAX and finishes its header; to `slow` without
  * one. The arguments are still whole there, and at ExpFinish..., where a block has no header yet.
+ *
+ * The addition that makes BLOCK_CACHED a block's type in use carries, and so it does for five other
+ * values at most; from zeros and letters, that an overrun leaves, it doesn't.
  */
     .macro ALLOCATE kind, paged, slow, checked=0
 1:  movq CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, %r11, 8), %rax
@@ -152,7 +155,10 @@
     COUNT_AND_SEAL
     .endif
     movq %r10, HEADER_SEAL(%rax)
-    movb $(BLOCK_IN_USE | \paged * BLOCK_PAGED), HEADER_POOL_TYPE(%rax)
+    addb $((BLOCK_IN_USE + \paged * BLOCK_PAGED - BLOCK_CACHED) & 0xFF), HEADER_POOL_TYPE(%rax)
+    .if !\checked
+    jnc ExpReportTaken
+    .endif
     .endm
 
 /*
@@ -280,26 +286,40 @@ ExAllocatePoolWithTag:
     ret
 21: ALLOCATE_CHECKED_BY_TYPE ExpAllocateWithTag
 
+/* The block RAX had another type than those on lists have. */
+ExpReportTaken:
+    movq %rax, %rcx
+    jmp ExpReportListed
+
 ExpTakeChecked:
     TAKE_CHECKED 0, 0, DISPATCH_LEVEL
 ExpTakeCheckedPaged:
     TAKE_CHECKED POOL_KIND_PAGED, 1, APC_LEVEL
 
 /*
- * Puts a block on a list of a kind; to `slow` when that has all it may have. Changes R8, R10. The
- * caller's 1: is where it begins anew.
+ * Puts a block on a list of a kind; to `slow` when that has all it may have. Changes R8, and the
+ * block's register, of which `low` is the lower half word, from 10: on. The caller's 1: is where it
+ * begins anew.
  */
-    .macro PUT block, list, kind, slow
+    .macro PUT block, low, list, kind, slow
     movq CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, \list, 8), %r8
     movq %r8, HEADER_SEAL(\block) /* no seal: a second free will see it */
     incl %r8d
     cmpw CACHE(CACHE_DEPTHS + \kind * CACHE_DEPTHS_BYTES)(, \list, 2), %r8w
     ja \slow
-    movq \block, %r10
-    shlq $POOL_WORD_SHIFT, %r10
-    movw %r8w, %r10w
-    movq %r10, CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, \list, 8)
+    shlq $POOL_WORD_SHIFT, \block
+10: movw %r8w, \low
+    movq \block, CACHE(CACHE_HEADS + \kind * CACHE_HEADS_BYTES)(, \list, 8)
 2:
+    .endm
+
+/* Where a PUT that was stopped behind 10: goes on: with the block's address again. */
+    .macro PUT_AGAIN block, to
+    RESTART_ELSEWHERE 10b, 2b, 11f
+    .subsection 1
+11: sarq $POOL_WORD_SHIFT, \block
+    jmp \to
+    .previous
     .endm
 
 /* Puts the block RCX of R9 pages, whose state is at R10, on its list. Changes R8, R11. */
@@ -396,9 +416,10 @@ ExFreePoolWithTag:
     cmpq $POOL_TAG_LAST, %rax /* a seal is right: its slot is left */
     ja 6f
 21: movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
-1:  PUT %rcx, %r9, 0, 7f
+1:  PUT %rcx, %cx, %r9, 0, 7f
     RESTART_SEQUENCE 20b, 21b /* the key was this processor's */
-    RESTART_ELSEWHERE 21b, 2b, 22f
+    RESTART_ELSEWHERE 21b, 10b, 22f
+    PUT_AGAIN %rcx, 22f
     COUNT_FREE 0
 /* The seal may be gone, but RAX has the slot. Is the block one of this processor's, too? */
 22: movzbl HEADER_POOL_INDEX(%rcx), %r9d
@@ -416,8 +437,9 @@ ExFreePoolWithTag:
     cmpl $APC_LEVEL, %r10d
     ja ExpFreeWithTag
 25: movb $BLOCK_CACHED, HEADER_POOL_TYPE(%rcx)
-1:  PUT %rcx, %r9, POOL_KIND_PAGED, 8f
-    RESTART_SEQUENCE 1b, 2b
+1:  PUT %rcx, %cx, %r9, POOL_KIND_PAGED, 8f
+    RESTART_SEQUENCE 1b, 10b
+    PUT_AGAIN %rcx, 1b
     COUNT_FREE 1
 7:  movl %eax, %edx /* the seal is gone, the slot is all that is left of it */
     xorl %r8d, %r8d
@@ -564,8 +586,9 @@ ExpPopCached:
     ret
 
     .macro PUSH full
-    PUT %rdi, %rsi, 0, \full
-    RESTART_SEQUENCE 1b, 2b
+    PUT %rdi, %di, %rsi, 0, \full
+    RESTART_SEQUENCE 1b, 10b
+    PUT_AGAIN %rdi, 1b
     movl $1, %eax
     ret
     .endm

@@ -34,6 +34,8 @@
  *            tag's slot.
  *   CACHE-5  No request fails for want of pages while a processor keeps a block of that pool. (A
  *            chain on its way to or from a depot is nobody's for a moment, and not called back.)
+ *   CACHE-6  A request is not given a block whose PoolType is not what CACHE-1 says; in free mode
+ *            that is seen for all values but five next to it.
  *   NODE-4   A processor's lists have nonpaged blocks of one node only, its own (or, if that has no
  *            memory, the nearest). A free on another node finds a seal that its processor's key
  *            does not open, and goes by the header to the pool that the block is of. Wherever a
@@ -216,10 +218,10 @@ static inline PPOOL_HEADER ExpFirstOfChain(ULONG64 Chain)
 
 /*
  * A block that left a list is one still, or somebody wrote over its header: 0x19/0x24. What its
- * word leads to is of the same kind of pool: 0x19/0x03. Checked mode looks at each, drains at all.
- * Returns the descriptor that it is of.
+ * word leads to is of the same kind of pool: 0x19/0x03. Checked mode looks at each, drains at all;
+ * cache.S asks the type only in free mode.
  */
-static PPOOL_DESCRIPTOR ExpCheckCached(POOL_KIND Kind, PPOOL_HEADER Header, ULONG Granules)
+PPOOL_DESCRIPTOR ExpCheckCached(POOL_KIND Kind, PPOOL_HEADER Header, ULONG Granules)
 {
     PPOOL_DESCRIPTOR Pool = ExpPoolOfBlock(Kind, Header);
     if (Header->PoolType != POOL_BLOCK_CACHED || Header->BlockSize != Granules ||
@@ -233,6 +235,14 @@ static PPOOL_DESCRIPTOR ExpCheckCached(POOL_KIND Kind, PPOOL_HEADER Header, ULON
         KeBugCheckEx(BAD_POOL_HEADER, BAD_CACHED_LINK, (ULONG_PTR)(Header + 1), (ULONG_PTR)Next, 0);
     }
     return Pool;
+}
+
+VOID NTAPI ExpReportListed(PVOID Block)
+{
+    PPOOL_HEADER Header = ExpHeaderOf(Block);
+    POOL_KIND Kind = ExpKindOfAddress(Block);
+    Header->PoolType -= (UCHAR)(ExpPools[Kind].BlockType - POOL_BLOCK_CACHED);
+    ExpCheckCached(Kind, Header, Header->BlockSize);
 }
 
 static VOID ExpReturnChain(POOL_KIND Kind, ULONG64 Chain, ULONG Granules)

@@ -169,6 +169,13 @@ PPOOL_HEADER ExpTakeCached(POOL_KIND Kind, ULONG Granules);
  */
 BOOLEAN ExpKeepCached(PPOOL_DESCRIPTOR Pool, PPOOL_HEADER Header, BOOLEAN Full);
 /*
+ * Bug checks unless a block that left the list of its size is still what those are (CACHE-1).
+ * Returns the descriptor that it is of.
+ */
+PPOOL_DESCRIPTOR ExpCheckCached(POOL_KIND Kind, PPOOL_HEADER Header, ULONG Granules);
+/* For cache.S, which has found another type than theirs, and has added to it. */
+VOID NTAPI ExpReportListed(PVOID Block);
+/*
  * Gives all that processors keep of a kind back to the pool. IRQL as for a free. TRUE if there was
  * something.
  */

@@ -73,7 +73,7 @@
 #define BLOCK_PAGED         0x01
 #define BLOCK_IN_USE        0x02
 #define BLOCK_CACHE_ALIGNED 0x04
-#define BLOCK_CACHED        0x10
+#define BLOCK_CACHED        0xFD /* 3 to a carry; never in use */
 
 /* The first word of a header: PreviousSize, PoolIndex, BlockSize, PoolType. */
 #define INDEX_SHIFT  8

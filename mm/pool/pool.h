@@ -38,7 +38,7 @@ _Static_assert(offsetof(POOL_HEADER, Seal) == 8, "contract 3.1");
 #define POOL_BLOCK_PAGED         0x01
 #define POOL_BLOCK_IN_USE        0x02
 #define POOL_BLOCK_CACHE_ALIGNED 0x04
-#define POOL_BLOCK_CACHED        0x10 /* free, on a processor's list */
+#define POOL_BLOCK_CACHED        0xFD /* free, on a processor's list: cache.S adds to it */
 
 #define POOL_TAG_NONE     'enoN' /* shown for what ExAllocatePool gave */
 #define POOL_TAG_OVERFLOW 'lfvO' /* stands for tags that found no room in the table */

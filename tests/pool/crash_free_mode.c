@@ -396,6 +396,35 @@ CRASH_TEST(FastListedType, "pool/free-mode/header-of-a-kept-block-written-over",
     PoolDrain();
 }
 
+/* The next request of that size looks at the type, which an overrun doesn't leave alone. */
+static VOID TakeDamaged(POOL_TYPE Type, UCHAR Byte, ULONG Tag)
+{
+    PUCHAR Block = TakeAndFree(Type);
+    ExpHeaderOf(Block)->PoolTag = Tag & ~PROTECTED_POOL;
+    RtlFillMemory(ExpHeaderOf(Block), 4, Byte);
+    AnnounceNow(Block);
+    ExAllocatePoolWithTag(Type, BYTES, Tag);
+}
+
+CRASH_TEST(FastTakenType, "pool/free-mode/request-gets-a-block-whose-header-was-written-over",
+           "0x19 0x24 $header $now $nonpaged", "CACHE-6")
+{
+    TakeDamaged(NonPagedPoolNx, 'z', TEST_TAG);
+}
+
+CRASH_TEST(FastTakenTypePaged, "pool/free-mode/request-gets-a-paged-block-whose-header-was-cleared",
+           "0x19 0x24 $header $now $paged", "CACHE-6")
+{
+    TakeDamaged(PagedPool, 0, TEST_TAG);
+}
+
+/* C finishes the header. */
+CRASH_TEST(FastTakenProtected, "pool/free-mode/protected-request-gets-a-block-written-over",
+           "0x19 0x24 $header $now $nonpaged", "CACHE-6")
+{
+    TakeDamaged(NonPagedPoolNx, 0xFF, PROTECTED_TAG);
+}
+
 CRASH_TEST(FastListedSize, "pool/free-mode/size-of-a-kept-paged-block-written-over",
            "0x19 0x24 $header $now $paged", "CACHE-1")
 {
