@@ -12,9 +12,11 @@
  *   CONTIG-2  Only the first byte of a block gives it back; anything else is bug check 0xC2/0x60
  *             and changes nothing.
  *   CONTIG-3  Uncached blocks are flushed from the caches before anybody has them.
+ *   CONTIG-4  No request fails while processors keep freed pool that might have served it.
  */
 #include "kernel/rtl/section.h"
 #include "mm/mdl.h"
+#include "mm/pool/cache.h"
 
 #define BAD_CONTIGUOUS_FREE 0x60 /* subcode of 0xC2 (contract 4.3) */
 
@@ -83,28 +85,29 @@ typedef struct _MI_CONTIGUOUS {
     ULONG Node;
 } MI_CONTIGUOUS;
 
+static BOOLEAN MiIsSensible(const MI_CONTIGUOUS *Request, SIZE_T Pages)
+{
+    ULONG64 Boundary = Request->Boundary;
+    BOOLEAN AnyNode = Request->Node == MM_ANY_NODE_OK || MiNodeCount == 1;
+    return Pages != 0 && Pages <= MmNumberOfPhysicalPages && Request->High >= PAGE_SIZE - 1 &&
+           (Boundary & (Boundary - 1)) == 0 && (Boundary == 0 || Boundary >= PAGE_SIZE) &&
+           (AnyNode || Request->Node < MiNodeCount);
+}
+
 /* The run that a request wants; MI_NO_PAGE when there is none. CONTIG-1. */
 static PFN_NUMBER MiFindContiguous(const MI_CONTIGUOUS *Request, SIZE_T Pages)
 {
-    ULONG64 Boundary = Request->Boundary, High = Request->High;
-    ULONG Node = Request->Node == MM_ANY_NODE_OK || MiNodeCount == 1 ? MI_ANY_NODE : Request->Node;
-    if ((Boundary & (Boundary - 1)) != 0 || (Boundary != 0 && Boundary < PAGE_SIZE) ||
-        High < PAGE_SIZE - 1 || (Node != MI_ANY_NODE && Node >= MiNodeCount)) {
-        return MI_NO_PAGE;
-    }
+    ULONG64 High = Request->High;
+    BOOLEAN AnyNode = Request->Node == MM_ANY_NODE_OK || MiNodeCount == 1;
     PFN_NUMBER Last = High / PAGE_SIZE - (High % PAGE_SIZE != PAGE_SIZE - 1);
     return MiAllocateContiguousPagesOf(Pages, BYTES_TO_PAGES(Request->Low), Last,
-                                       Boundary / PAGE_SIZE, Node);
+                                       Request->Boundary / PAGE_SIZE,
+                                       AnyNode ? MI_ANY_NODE : Request->Node);
 }
 
-static PVOID MiAllocateContiguous(const MI_CONTIGUOUS *Request)
+static PVOID MiTryContiguous(const MI_CONTIGUOUS *Request, SIZE_T Pages)
 {
     ULONG Rights = Request->Protection & ~(ULONG)MM_NOCACHE;
-    SIZE_T Pages = BYTES_TO_PAGES(Request->Bytes);
-    KiRequireIrql(DISPATCH_LEVEL);
-    if (Pages == 0 || Pages > MmNumberOfPhysicalPages) {
-        return NULL;
-    }
     PCHAR Va = MiReserveBlock(
         Rights == MM_EXECUTE_READWRITE ? MiRegionExecutablePool : MiRegionNonPagedPool, Pages);
     if (Va == NULL) {
@@ -123,6 +126,17 @@ static PVOID MiAllocateContiguous(const MI_CONTIGUOUS *Request)
     }
     MiMarkBlock(First, Pages, MI_MARK_CONTIGUOUS);
     return Va;
+}
+
+static PVOID MiAllocateContiguous(const MI_CONTIGUOUS *Request)
+{
+    SIZE_T Pages = BYTES_TO_PAGES(Request->Bytes);
+    KiRequireIrql(DISPATCH_LEVEL);
+    if (!MiIsSensible(Request, Pages)) {
+        return NULL;
+    }
+    PVOID Va = MiTryContiguous(Request, Pages);
+    return Va == NULL && ExpDrainAll() ? MiTryContiguous(Request, Pages) : Va; /* CONTIG-4 */
 }
 
 /* Executable, unless NodeMemory was asked: contract 2.3. */
@@ -219,14 +233,9 @@ EXPORT(MmFreeContiguousMemorySpecifyCache);
 
 /* ---- memory that is not cached --------------------------------------------------------------- */
 
-PVOID NTAPI MmAllocateNonCachedMemory(SIZE_T NumberOfBytes)
+static PVOID MiTryNonCached(SIZE_T Pages)
 {
-    SIZE_T Pages = BYTES_TO_PAGES(NumberOfBytes);
-    MiCheckRuleMmApcLte();
-    KiRequireIrql(APC_LEVEL);
-    PCHAR Va = Pages == 0 || Pages > MmNumberOfPhysicalPages
-                   ? NULL
-                   : MiReserveBlock(MiRegionNonPagedPool, Pages);
+    PCHAR Va = MiReserveBlock(MiRegionNonPagedPool, Pages);
     if (Va == NULL) {
         return NULL;
     }
@@ -239,6 +248,18 @@ PVOID NTAPI MmAllocateNonCachedMemory(SIZE_T NumberOfBytes)
     }
     MiMarkBlock(MiReadPte(MiGetPteAddress(Va)).Hard.PageFrameNumber, Pages, MI_MARK_NONCACHED);
     return Va;
+}
+
+PVOID NTAPI MmAllocateNonCachedMemory(SIZE_T NumberOfBytes)
+{
+    SIZE_T Pages = BYTES_TO_PAGES(NumberOfBytes);
+    MiCheckRuleMmApcLte();
+    KiRequireIrql(APC_LEVEL);
+    if (Pages == 0 || Pages > MmNumberOfPhysicalPages) {
+        return NULL;
+    }
+    PVOID Va = MiTryNonCached(Pages);
+    return Va == NULL && ExpDrainAll() ? MiTryNonCached(Pages) : Va; /* CONTIG-4 */
 }
 EXPORT(MmAllocateNonCachedMemory);
 

@@ -12,9 +12,11 @@
  *           how they are cached.
  *   MDLP-3  No page lies outside the ranges, and each chunk is as long as asked for, aligned to its
  *           length.
+ *   MDLP-4  No page is missing while processors keep freed pool whose pages would do.
  */
 #include "kernel/rtl/section.h"
 #include "mm/mdl.h"
+#include "mm/pool/cache.h"
 
 #define MOST_PAGES ((1ULL << 32) / PAGE_SIZE - 1) /* 4 GiB less a page, in one call */
 #define LONGEST_RUN                                                                                \
@@ -180,18 +182,39 @@ static SIZE_T MiChargeUpTo(SIZE_T Wanted)
     return Free;
 }
 
+/* One run that must be whole is not begun with commit for less. */
+static BOOLEAN MiMayTake(const MI_PAGE_REQUEST *Request, SIZE_T Asked)
+{
+    BOOLEAN Run = (Request->Flags & MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS) && Request->Skip == 0;
+    return Request->Wanted == Asked || !(Run || (Request->Flags & MM_ALLOCATE_FULLY_REQUIRED));
+}
+
+/*
+ * Charges and takes what there is up to Asked pages; once more when processors have given back what
+ * they keep (MDLP-4). Returns the pages charged.
+ */
+static SIZE_T MiTakeWhatThereIs(PMI_PAGE_REQUEST Request, SIZE_T Asked)
+{
+    PFN_NUMBER First = Request->First, Last = Request->Last;
+    Request->Wanted = 0;
+    for (ULONG Try = 0; Request->Taken < Asked && (Try == 0 || (Try == 1 && ExpDrainAll()));
+         Try++) {
+        Request->Wanted += MiChargeUpTo(Asked - Request->Wanted);
+        Request->First = First;
+        Request->Last = Last;
+        if (MiMayTake(Request, Asked)) {
+            MiTakePages(Request);
+        }
+    }
+    return Request->Wanted;
+}
+
 /* Takes the pages; FALSE, with all given back, when they are too few. MDLP-1. */
 static BOOLEAN MiFillRequest(PMI_PAGE_REQUEST Request)
 {
-    SIZE_T Asked = Request->Wanted, Charged = MiChargeUpTo(Asked);
-    BOOLEAN Enough = Charged == Asked || !(Request->Flags & MM_ALLOCATE_FULLY_REQUIRED);
-    Request->Wanted = Charged;
-    if (Enough && (Charged == Asked || Request->Skip != 0 ||
-                   !(Request->Flags & MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS))) {
-        MiTakePages(Request);
-    }
-    Enough = Request->Taken == Asked ||
-             (Request->Taken != 0 && !(Request->Flags & MM_ALLOCATE_FULLY_REQUIRED));
+    SIZE_T Asked = Request->Wanted, Charged = MiTakeWhatThereIs(Request, Asked);
+    BOOLEAN Enough = Request->Taken == Asked ||
+                     (Request->Taken != 0 && !(Request->Flags & MM_ALLOCATE_FULLY_REQUIRED));
     if (!Enough) {
         for (SIZE_T i = 0; i < Request->Taken; i++) {
             MiFreePage(Request->Frames[i]);

@@ -34,8 +34,7 @@ static inline VOID ExpCheckIrql(const POOL_REQUEST *Request)
     }
 }
 
-/* What processors keep goes back before anybody is told that there is no memory (CACHE-5). */
-static BOOLEAN ExpDrainAll(VOID)
+BOOLEAN ExpDrainAll(VOID)
 {
     BOOLEAN Any = FALSE;
     for (ULONG Kind = 0; Kind < PoolKindCount; Kind++) {

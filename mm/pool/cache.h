@@ -180,6 +180,11 @@ VOID NTAPI ExpReportListed(PVOID Block);
  * something.
  */
 BOOLEAN ExpDrainCaches(POOL_KIND Kind);
+/*
+ * The same of all kinds that the IRQL allows, before anybody is told that there is no memory
+ * (CACHE-5): allocate.c.
+ */
+BOOLEAN ExpDrainAll(VOID);
 /* There is plenty of nonpaged memory, or not: then no processor keeps pages. <= DISPATCH_LEVEL. */
 VOID ExpSetPlenty(BOOLEAN Plenty);
 /* The descriptor that the processor's requests go to first. */

@@ -209,6 +209,55 @@ TEST(ContigAddresses, "mm/contiguous-memory/without-address-space-is-null-and-co
     TestMmUnchanged(&Before);
 }
 
+/* A block of four pages that a processor keeps. */
+static BOOLEAN KeepPages(VOID)
+{
+    PVOID Block = ExAllocatePoolWithTag(NonPagedPoolNx, 4 * PAGE_SIZE, TEST_TAG);
+    SIZE_T Committed = MmTotalCommittedPages;
+    if (Block != NULL) {
+        ExFreePoolWithTag(Block, TEST_TAG);
+    }
+    return Block != NULL && MmTotalCommittedPages == Committed;
+}
+
+static VOID TakeWhatIsKept(VOID)
+{
+    if (!CHECK(KeepPages())) {
+        return;
+    }
+    SIZE_T Held = TestHoldCommit(0);
+    PVOID Adjacent = AllocateAs(PAGE_SIZE, PAGE_READWRITE);
+    MiReturnCommit(Held);
+    CHECK(KeepPages());
+    Held = TestHoldCommit(0);
+    PVOID Uncached = MmAllocateNonCachedMemory(PAGE_SIZE);
+    MiReturnCommit(Held);
+    PMDL Keep = MmAllocatePagesForMdl(Physical(0), Physical(ANY_HIGH), Physical(0), PAGE_SIZE);
+    CHECK(KeepPages());
+    Held = TestHoldCommit(0);
+    PMDL Mdl = MmAllocatePagesForMdl(Physical(0), Physical(ANY_HIGH), Physical(0), PAGE_SIZE);
+    MiReturnCommit(Held);
+    if (CHECK(Adjacent != NULL)) {
+        MmFreeContiguousMemory(Adjacent);
+    }
+    if (CHECK(Uncached != NULL)) {
+        MmFreeNonCachedMemory(Uncached, PAGE_SIZE);
+    }
+    if (CHECK(Mdl != NULL)) {
+        MmFreePagesFromMdl(Mdl);
+        ExFreePool(Mdl);
+    }
+    if (Keep != NULL) {
+        MmFreePagesFromMdl(Keep);
+        ExFreePool(Keep);
+    }
+}
+
+TEST(ContigKept, "mm/contiguous-memory/what-processors-keep-serves-before-null", "CONTIG-4, MDLP-4")
+{
+    PoolInFreeMode(TakeWhatIsKept);
+}
+
 TEST(ContigMdl, "mm/contiguous-memory/may-be-described-by-an-mdl",
      "DDI wdm MmBuildMdlForNonPagedPool")
 {
