@@ -97,7 +97,7 @@ BENCH(BenchPoolPage, "mm/nonpaged-pool-page", "instructions", "")
 }
 
 /* The trap, the walk, a cleared page and its entry, and the way back. */
-BENCH(BenchFault, "mm/demand-zero-fault", "instructions", "")
+BENCH(BenchFault, "mm/demand-zero-fault", "instructions", "1200")
 {
     ULONG Pages = 4096;
     volatile CHAR *Va = MiAllocatePoolPages(PagedPool, Pages);
