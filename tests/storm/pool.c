@@ -1,5 +1,5 @@
 /*
- * pool.c - a storm over the processors' pool caches, in free mode: threads, DPCs and interrupt
+ * pool.c - a storm over the processors' pool caches, in both modes: threads, DPCs and interrupt
  * routines use the same lists, blocks are freed by other processors than those that took them,
  * interrupts come at single instructions of the common path, and now and then all lists are
  * emptied.
@@ -111,8 +111,9 @@ static VOID Interrupt(PKTRAP_FRAME TrapFrame, PVOID Context)
 }
 
 /*
- * While a thread steps: about every eighth instruction of the common path is interrupted. Not where
- * a switch of threads would take the flag along.
+ * While a thread steps: about every eighth instruction of the common path is interrupted, every
+ * 32nd in checked mode, whose sequences are long and come to no end otherwise. Not where a switch
+ * of threads would take the flag along.
  */
 static BOOLEAN InterruptHere(PKTRAP_FRAME Frame)
 {
@@ -121,7 +122,7 @@ static BOOLEAN InterruptHere(PKTRAP_FRAME Frame)
     PoolRandom(&Random);
     if (!(Frame->EFlags & EFLAGS_IF)) {
         Frame->EFlags &= ~(ULONG64)EFLAGS_TF;
-    } else if (KiIsRestartable(Frame->Rip) && Random >> 61 == 0) {
+    } else if (KiIsRestartable(Frame->Rip) && Random >> (KiCheckedMode ? 59 : 61) == 0) {
         HalpRequestSoftwareInterrupt(VECTOR);
     }
     return FALSE;
@@ -287,15 +288,22 @@ static VOID CheckAll(VOID)
              InterruptsInside, Borrowed, DpcRuns);
 }
 
-STORM(PoolCaches, "storm/pool/everybody-uses-the-same-lists",
-      "CACHE-3 A processor's lists are changed by that processor only, by one store.")
+/* Each mode has sequences of its own. */
+static VOID UseCachesIn(BOOLEAN Mode)
 {
-    BOOLEAN Checked = KiCheckedMode;
-    KiSetCheckedMode(FALSE);
+    KiSetCheckedMode(Mode);
     SetUp();
     StormRun(StormThreads(), UseCaches, StormEach(4000));
     TearDown();
     STORM_CHECK(InterruptsInside != 0);
     CheckAll();
+}
+
+STORM(PoolCaches, "storm/pool/everybody-uses-the-same-lists",
+      "CACHE-3 A processor's lists are changed by that processor only, by one store.")
+{
+    BOOLEAN Checked = KiCheckedMode;
+    UseCachesIn(FALSE);
+    UseCachesIn(TRUE);
     KiSetCheckedMode(Checked);
 }
