@@ -179,6 +179,9 @@ static SIZE_T MiLowWater(VOID)
 static BOOLEAN MiBalance(VOID)
 {
     SIZE_T Enough = 2 * MiLowWater();
+    if (Enough == 0 && __atomic_load_n(&MiPageWaiters, __ATOMIC_SEQ_CST) != 0) {
+        Enough = TRIM_BATCH;
+    }
     if (MiAvailablePages() >= Enough / 2) {
         return TRUE;
     }

@@ -9,7 +9,7 @@
 #include "kernel/hal/hal.h"
 #include "kernel/ke/ke.h"
 #include "kernel/rtl/rtl.h"
-#include "mm/mm.h"
+#include "mm/paging.h"
 #include "tests/fail_nth.h"
 #include "tests/test.h"
 
@@ -149,10 +149,12 @@ VOID TestRunBody(const TEST_ENTRY *Entry)
     KIRQL Irql = KiReadIrql();
     KeSetPriorityThread(Thread, Thread->BasePriority);
     TestState.SkipReason = NULL;
+    MiSetWaterMarks(FALSE); /* for those that take every page there is; tests of paging set them */
     Entry->Routine();
     CHECK_EQ(KiReadIrql(), Irql);
     CHECK_EQ(Thread->Loans, 0);
     KiWriteIrql(Irql);
+    MiSetWaterMarks(MiPagingFileCount != 0);
 }
 
 /* Runs one test; TRUE when it passed. */

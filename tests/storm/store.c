@@ -167,6 +167,7 @@ static VOID Report(const MI_PAGING_COUNTERS *Before)
 static VOID KeepStore(VOID)
 {
     MI_PAGING_COUNTERS Before = MiPaging;
+    MiSetWaterMarks(TRUE);
     if (MakeStore((ULONG)NumberOf("store-mb", DEFAULT_MB) * (0x100000 / PAGE_SIZE))) {
         FillStore();
         StormRun(KeNumberProcessors < 2 ? 2 : KeNumberProcessors, TouchAround,
