@@ -120,8 +120,10 @@ static INIT VOID KiStartMemoryThreads(VOID)
     MiInitializeInPage();
     MiInitializeWriter();
     MiInitializeWorkingSet();
+    MiInitializeZeroing();
     KiStartMemoryThread(MiModifiedPageWriter, LOW_REALTIME_PRIORITY + 1);
     KiStartMemoryThread(MiBalanceSetManager, LOW_REALTIME_PRIORITY);
+    KiStartMemoryThread(MiZeroPageThread, LOW_PRIORITY);
 }
 
 INIT VOID KiSystemStartup(ULONG Road, ULONG64 LoaderData)

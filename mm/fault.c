@@ -167,7 +167,9 @@ static VOID MiResolveDemandZero(PMI_FAULT Fault)
     PMMPFN Entry = MiPfnEntry(Pfn);
     MMPTE New = MiMakeValidPte(Pfn, Old.Soft.Protection);
     New.Hard.Dirty &= (Fault->ErrorCode & PF_WRITE) != 0;
-    Entry->Priority = MI_PRIORITY_NORMAL;
+    New.Hard.SoftwareWsIndex = Old.Soft.Cold ? MI_OLDEST : 0; /* WS-3 */
+    New.Hard.Accessed = !Old.Soft.Cold;
+    Entry->Priority = Old.Soft.Cold ? MI_PRIORITY_COLD : MI_PRIORITY_NORMAL;
     Entry->PteAddress = Pte;
     Entry->OriginalPte = Old;
     Entry->PteFrame = MiReadPte(MiGetPteAddress(Pte)).Hard.PageFrameNumber;

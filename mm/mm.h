@@ -78,6 +78,8 @@ PVOID MiAllocatePoolPages(POOL_TYPE PoolType, SIZE_T Pages);
  * The same with nonpaged pool's pages of a chosen node (MiAllocatePageOf), or MI_ANY_NODE.
  */
 PVOID MiAllocatePoolPagesOf(POOL_TYPE PoolType, SIZE_T Pages, ULONG Node);
+/* Has promised pages leave memory before others once they were touched (WS-3). */
+VOID MiMakeCold(PVOID Va, SIZE_T Pages);
 /*
  * Gives an allocation back and returns its pages. Any address that is not the first byte of one is
  * bug check 0xC2, by subcode (contract 4.3): 0x40 user address (address, start of system space, 0);
@@ -122,7 +124,8 @@ typedef struct _MMPTE_SOFTWARE {
     ULONG64 Prototype : 1;
     ULONG64 Transition : 1;
     ULONG64 UsedPageTableEntries : 10;
-    ULONG64 Reserved : 10;
+    ULONG64 Cold : 1; /* the page is to leave memory before others */
+    ULONG64 Reserved : 9;
     ULONG64 PageFileHigh : 32; /* page offset in the paging file */
 } MMPTE_SOFTWARE;
 

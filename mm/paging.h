@@ -54,6 +54,8 @@
 #define MI_PRIORITY_AHEAD  2 /* read with a neighbour, not asked for yet */
 #define MI_PRIORITY_NORMAL 5
 
+#define MI_OLDEST 7 /* age of a valid PTE's page, in SoftwareWsIndex */
+
 typedef struct _MI_PAGING_COUNTERS {
     ULONG64 SoftFaults;     /* from a list */
     ULONG64 HardFaults;     /* that read */
@@ -65,6 +67,7 @@ typedef struct _MI_PAGING_COUNTERS {
     ULONG64 Trimmed;
     ULONG64 Aged;       /* looks of the trimmer that found a page in use */
     ULONG64 Repurposed; /* standby pages that became another's */
+    ULONG64 Zeroed;     /* pages cleared in advance */
     ULONG64 NoWrite;    /* pages that no paging file had room for */
 } MI_PAGING_COUNTERS;
 extern MI_PAGING_COUNTERS MiPaging;
@@ -221,5 +224,13 @@ VOID NTAPI MiBalanceSetManager(PVOID Context);
 SIZE_T MiTrimPages(PVOID Va, SIZE_T Pages);
 /* The same for all of paged pool. */
 SIZE_T MiEmptyWorkingSet(VOID);
+
+/* ---- clearing in advance (zero.c) ------------------------------------------------------------ */
+
+VOID MiInitializeZeroing(VOID);
 /* A thread's routine, for boot/init.c: clears free pages while nothing else runs. */
 VOID NTAPI MiZeroPageThread(PVOID Context);
+/* Has it begin, if there are pages to clear. <= DISPATCH_LEVEL. */
+VOID MiCallZeroing(VOID);
+/* For who wants the lists to stay as they are: holds add up. <= DISPATCH_LEVEL. */
+VOID MiHoldZeroing(BOOLEAN Hold);

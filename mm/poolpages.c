@@ -23,6 +23,16 @@ static VOID MiPromisePages(PVOID Va, SIZE_T Pages)
     }
 }
 
+VOID MiMakeCold(PVOID Va, SIZE_T Pages)
+{
+    PMMPTE Pte = MiGetPteAddress(Va);
+    for (SIZE_T i = 0; i < Pages; i++) {
+        MMPTE Value = MiReadPte(&Pte[i]);
+        Value.Soft.Cold = 1;
+        MiWritePte(&Pte[i], Value);
+    }
+}
+
 static MI_REGION_ID MiPoolRegion(POOL_TYPE PoolType)
 {
     if (PoolType & POOL_TYPE_PAGED) {

@@ -23,9 +23,7 @@ VOID MiMapPageAgain(PFN_NUMBER Pfn)
     MMPTE Value = MiMakeValidPte(Pfn, Entry->OriginalPte.Soft.Protection);
     Value.Hard.Dirty = (Entry->Flags & MI_PAGE_MODIFIED) != 0;
     Entry->Flags &= (UCHAR)~MI_PAGE_MODIFIED;
-    if (Entry->Priority == MI_PRIORITY_AHEAD) {
-        Entry->Priority = MI_PRIORITY_NORMAL;
-    }
+    Entry->Priority = Entry->OriginalPte.Soft.Cold ? MI_PRIORITY_COLD : MI_PRIORITY_NORMAL;
     Entry->Flink = MI_NO_PAGE;
     Entry->u2.ShareCount = 1;
     Entry->PageLocation = ActiveAndValid;

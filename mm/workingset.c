@@ -20,7 +20,7 @@
 #include "kernel/rtl/section.h"
 #include "mm/paging.h"
 
-#define OLDEST     7
+#define SECOND     10000000
 #define PAUSE      500000 /* 50 ms, in steps of 100 ns */
 #define TRIM_BATCH 64     /* pages whose translations are forgotten together */
 
@@ -134,7 +134,7 @@ static ULONG MiAgePage(PMMPTE Pte, MMPTE Old)
         }
         New = Old;
         ULONG Age = (ULONG)Old.Hard.SoftwareWsIndex;
-        New.Hard.SoftwareWsIndex = Old.Hard.Accessed ? 0 : Age < OLDEST ? Age + 1 : OLDEST;
+        New.Hard.SoftwareWsIndex = Old.Hard.Accessed ? 0 : Age < MI_OLDEST ? Age + 1 : MI_OLDEST;
         New.Hard.Accessed = 0;
     } while (New.Long != Old.Long &&
              !__atomic_compare_exchange_n(&Pte->Long, &Old.Long, New.Long, FALSE, __ATOMIC_ACQ_REL,
@@ -185,7 +185,7 @@ static BOOLEAN MiBalance(VOID)
     if (MiAvailablePages() >= Enough / 2) {
         return TRUE;
     }
-    for (ULONG Age = OLDEST + 1; Age-- > 0 && MiPagesToCome() < Enough;) {
+    for (ULONG Age = MI_OLDEST + 1; Age-- > 0 && MiPagesToCome() < Enough;) {
         MiSweep(Age, Enough);
         KiFlushAllTranslations(); /* so that the processor notes the next access */
     }
@@ -197,7 +197,12 @@ VOID NTAPI MiBalanceSetManager(PVOID Context)
 {
     UNREFERENCED_PARAMETER(Context);
     for (;;) {
-        KeWaitForSingleObject(&MiBalanceEvent, Executive, KernelMode, FALSE, NULL);
+        LARGE_INTEGER Second = {.QuadPart = -SECOND};
+        if (KeWaitForSingleObject(&MiBalanceEvent, Executive, KernelMode, FALSE, &Second) ==
+            STATUS_TIMEOUT) {
+            MiCallZeroing();
+            continue;
+        }
         if (!MiBalance()) {
             /* What could be trimmed is: looking at it all again for each page does not help. */
             LARGE_INTEGER Pause = {.QuadPart = -PAUSE};

@@ -149,12 +149,14 @@ VOID TestRunBody(const TEST_ENTRY *Entry)
     KIRQL Irql = KiReadIrql();
     KeSetPriorityThread(Thread, Thread->BasePriority);
     TestState.SkipReason = NULL;
+    MiHoldZeroing(TRUE);
     MiSetWaterMarks(FALSE); /* for those that take every page there is; tests of paging set them */
     Entry->Routine();
     CHECK_EQ(KiReadIrql(), Irql);
     CHECK_EQ(Thread->Loans, 0);
     KiWriteIrql(Irql);
     MiSetWaterMarks(MiPagingFileCount != 0);
+    MiHoldZeroing(FALSE);
 }
 
 /* Runs one test; TRUE when it passed. */

@@ -49,6 +49,9 @@ static PVOID ExpFetchPages(const POOL_REQUEST *Request, SIZE_T Pages, ULONG Node
 {
     ExpCheckIrql(Request);
     PVOID Base = ExpAllocatePages(Request->Kind, Pages, Node);
+    if (Request->Cold && Base != NULL) {
+        ExpMakeCold(Base, Pages);
+    }
     ExpReviewSupply(Request->Kind);
     return Base;
 }

@@ -81,6 +81,12 @@ static inline PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages, ULONG Node)
     return MiAllocatePoolPagesOf(Types[Kind], Pages, Node);
 }
 
+/* Pages of paged pool that leave memory before others. */
+static inline VOID ExpMakeCold(PVOID Base, SIZE_T Pages)
+{
+    MiMakeCold(Base, Pages);
+}
+
 static inline VOID ExpFreePages(PVOID Base)
 {
     MiFreePoolPages(Base);

@@ -49,6 +49,7 @@ ULONG64 ExpAcquireMutex(POOL_MUTEX *Mutex);
 VOID ExpReleaseMutex(POOL_MUTEX *Mutex, ULONG64 State);
 #define POOL_ANY_NODE MAXULONG
 PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages, ULONG Node);
+VOID ExpMakeCold(PVOID Base, SIZE_T Pages);
 VOID ExpFreePages(PVOID Base);
 SIZE_T ExpQueryPages(PVOID Base);
 POOL_KIND ExpKindOfAddress(PVOID Address);

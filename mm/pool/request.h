@@ -20,6 +20,7 @@ typedef struct _POOL_REQUEST {
     ULONG Tag;
     POOL_LEVEL Level;
     BOOLEAN CacheAligned;
+    BOOLEAN Cold; /* whole pages of paged pool: the first to leave memory */
     BOOLEAN Zero;
     BOOLEAN Raise;
     BOOLEAN HasNode;            /* the caller chose a node: */

@@ -154,6 +154,12 @@ static SIZE_T HostFindRun(POOL_KIND Kind, SIZE_T Pages)
     return MIDDLE;
 }
 
+VOID ExpMakeCold(PVOID Base, SIZE_T Pages)
+{
+    (void)Base;
+    (void)Pages;
+}
+
 PVOID ExpAllocatePages(POOL_KIND Kind, SIZE_T Pages, ULONG Node)
 {
     (void)Node;

@@ -349,7 +349,7 @@ TEST(ThreadMany, "thread/sixteen-take-turns", "READY-1")
         CHECK_EQ(Counts[i], 1000);
     }
     CHECK_GE(KeGetCurrentPrcb()->ContextSwitches - Start, 15 * 1000);
-    CHECK_EQ(KeGetCurrentPrcb()->ReadySummary, 0);
+    CHECK_EQ(KeGetCurrentPrcb()->ReadySummary & ~1U, 0); /* the zero page thread may wait */
 }
 
 /* ---- priorities ------------------------------------------------------------------------------ */

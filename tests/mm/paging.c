@@ -332,3 +332,56 @@ TEST(PagingCollided, "mm/paging/two-who-want-one-page-make-one-read", "PAGE-6")
     }
     DiskClose(&Disk);
 }
+
+/* ---- advice, ageing, clearing --------------------------------------------------------------- */
+
+TEST(PagingCold, "mm/paging/cold-memory-is-the-first-to-be-reused",
+     "APP-10 The cold flag asks for memory from pages that are likely to be paged out soon.")
+{
+    PULONG64 Warm = ExAllocatePoolWithTag(PagedPool, 4 * PAGE_SIZE, TEST_TAG);
+    PULONG64 Cold = ExAllocatePoolWithTag((POOL_TYPE)(PagedPool | POOL_COLD_ALLOCATION),
+                                          4 * PAGE_SIZE, TEST_TAG);
+    if (CHECK(Warm != NULL && Cold != NULL)) {
+        for (ULONG i = 0; i < 4; i++) {
+            (VOID) * (volatile ULONG64 *)&Warm[i * 512];
+            (VOID) * (volatile ULONG64 *)&Cold[i * 512];
+            CHECK_EQ(MiReadPte(MiGetPteAddress(&Cold[i * 512])).Hard.SoftwareWsIndex, MI_OLDEST);
+            CHECK_EQ(MiReadPte(MiGetPteAddress(&Warm[i * 512])).Hard.SoftwareWsIndex, 0);
+        }
+        MiTrimPages(Warm, 4);
+        MiTrimPages(Cold, 4);
+        PFN_NUMBER Pfn = MiReadPte(MiGetPteAddress(Cold)).Trans.PageFrameNumber;
+        CHECK_EQ(MiPfnEntry(Pfn)->Priority, MI_PRIORITY_COLD);
+        Pfn = MiReadPte(MiGetPteAddress(Warm)).Trans.PageFrameNumber;
+        CHECK_EQ(MiPfnEntry(Pfn)->Priority, MI_PRIORITY_NORMAL);
+    }
+    PoolFreeIfAny(Warm);
+    PoolFreeIfAny(Cold);
+}
+
+TEST(PagingZeroThread, "mm/paging/the-zero-page-thread-clears-free-pages", "ZERO-1")
+{
+    PFN_NUMBER Zeroed = MiPagesOnList(ZeroedPageList);
+    MiHoldZeroing(FALSE);
+    MiCallZeroing();
+    for (ULONG i = 0; i < 1000 && MiPagesOnList(ZeroedPageList) <= MiPagesOnList(FreePageList);
+         i++) {
+        LARGE_INTEGER Moment = {.QuadPart = -10000};
+        KeDelayExecutionThread(KernelMode, FALSE, &Moment);
+    }
+    MiHoldZeroing(TRUE);
+    CHECK_GE(MiPagesOnList(ZeroedPageList) + 1, MiPagesOnList(FreePageList));
+    CHECK_GE(MiPagesOnList(ZeroedPageList), Zeroed);
+    PFN_NUMBER Pfn = MiAllocatePage(MiPageZeroed);
+    CHECK(TestIsZero(MiPfnToAddress(Pfn), PAGE_SIZE));
+    MiFreePage(Pfn);
+}
+
+TEST(PagingZeroHeld, "mm/paging/who-holds-the-zero-page-thread-sees-no-list-change", "ZERO-2")
+{
+    PFN_NUMBER Zeroed = MiPagesOnList(ZeroedPageList);
+    MiCallZeroing();
+    LARGE_INTEGER Moment = {.QuadPart = -100000};
+    KeDelayExecutionThread(KernelMode, FALSE, &Moment);
+    CHECK_EQ(MiPagesOnList(ZeroedPageList), Zeroed);
+}
