@@ -4,7 +4,7 @@
  * Lines are the debugger's, `NAME: PAGES (KB Kb)` (contract 6). Of its flags 20 means something
  * here: address space by region. Where there are several NUMA nodes each has a line.
  */
-#include "mm/mm.h"
+#include "mm/paging.h"
 #include "kernel/rtl/section.h"
 
 #define USAGE          "!vm [FLAGS]"
@@ -45,6 +45,35 @@ static VOID MiPrintNodes(VOID)
     }
 }
 
+static VOID MiPrintPagingFiles(VOID)
+{
+    if (MiPagingFileCount == 0) {
+        DbgPrint("    Page File: none\n");
+    }
+    for (ULONG i = 0; i < MiPagingFileCount; i++) {
+        const MI_PAGING_FILE *File = &MiPagingFiles[i];
+        DbgPrint("    Page File: %s\n", File->Device->Name);
+        DbgPrint("      Current: %10I64u Kb  Free Space: %10I64u Kb\n",
+                 (ULONG64)File->Size * PAGE_KB, (ULONG64)File->Free * PAGE_KB);
+        DbgPrint("      Minimum: %10I64u Kb  Maximum:    %10I64u Kb\n",
+                 (ULONG64)File->Minimum * PAGE_KB, (ULONG64)File->Maximum * PAGE_KB);
+        DbgPrint("      Peak:    %10I64u Kb  Bad:        %10I64u Kb\n",
+                 (ULONG64)File->Peak * PAGE_KB, (ULONG64)File->Bad * PAGE_KB);
+    }
+}
+
+static VOID MiPrintFaults(VOID)
+{
+    DbgPrint("    Page faults: %I64u: zeroed page %I64u, from a list %I64u, read %I64u, "
+             "collided %I64u\n",
+             MiFaults.Total, MiFaults.DemandZero, MiPaging.SoftFaults, MiPaging.HardFaults,
+             MiPaging.CollidedFaults);
+    DbgPrint("    Pages: trimmed %I64u, written %I64u (%I64u writes), read %I64u (%I64u reads), "
+             "errors %I64u\n",
+             MiPaging.Trimmed, MiPaging.PagesWritten, MiPaging.Writes, MiPaging.PagesRead,
+             MiPaging.Reads, MiPaging.ReadErrors + MiPaging.WriteErrors);
+}
+
 static VOID VmCommand(const CHAR *Arguments)
 {
     ULONG64 Flags = 0;
@@ -58,9 +87,12 @@ static VOID VmCommand(const CHAR *Arguments)
     const MI_REGION *Ptes = &MiRegions[MiRegionSystemPtes];
     DbgPrint("*** Virtual Memory Usage ***\n");
     MiPrintUse("Physical Memory:", MmNumberOfPhysicalPages);
-    DbgPrint("    Page File: none\n");
+    MiPrintPagingFiles();
     MiPrintUse("Available Pages:", MiAvailablePages());
     MiPrintUse("Zeroed Pages:", MiPagesOnList(ZeroedPageList));
+    MiPrintUse("Standby Pages:", MiPagesOnList(StandbyPageList));
+    MiPrintUse("Modified Pages:", MiPagesOnList(ModifiedPageList));
+    MiPrintUse("Modified No Write:", MiPagesOnList(ModifiedNoWritePageList));
     MiPrintUse("Free System PTEs:", Ptes->Limit - Ptes->PagesInUse);
     MiPrintUse("NonPagedPool Usage:", Nx->PagesInUse + Executable->PagesInUse);
     MiPrintUse("NonPagedPool Max:", Nx->Limit);
@@ -76,8 +108,7 @@ static VOID VmCommand(const CHAR *Arguments)
     MiPrintUse("Committed pages:", MmTotalCommittedPages);
     MiPrintUse("Commit limit:", MmTotalCommitLimit);
     MiPrintUse("Commit peak:", MmPeakCommittedPages);
-    DbgPrint("    Page faults: %I64u, resolved with a zeroed page %I64u\n", MiFaults.Total,
-             MiFaults.DemandZero);
+    MiPrintFaults();
     if (MiNodeCount > 1) {
         MiPrintNodes();
     }

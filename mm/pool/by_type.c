@@ -28,8 +28,8 @@ static PVOID ExpAllocateByType(POOL_TYPE PoolType, SIZE_T Bytes, ULONG Tag, POOL
         .Tag = Tag,
         .Level = Level,
         .CacheAligned = (PoolType & TYPE_CACHE_ALIGNED) != 0,
-        .Cold = (PoolType & (POOL_COLD_ALLOCATION | TYPE_PAGED)) ==
-                (POOL_COLD_ALLOCATION | TYPE_PAGED),
+        .Cold =
+            (PoolType & (POOL_COLD_ALLOCATION | TYPE_PAGED)) == (POOL_COLD_ALLOCATION | TYPE_PAGED),
         .Zero = (PoolType & POOL_ZERO_ALLOCATION) != 0,
         .Raise = (PoolType & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0,
         .Edge = Edge,
