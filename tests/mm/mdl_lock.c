@@ -1,6 +1,7 @@
 /*
  * mdl_lock.c - tests of MDLs: what they say of a buffer, which pages they lock, and parts of them.
  */
+#include "mm/paging.h"
 #include "tests/mm/mdl_check.h"
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -262,6 +263,30 @@ TEST(LockEmpty, "mm/mdl/lock-of-no-bytes-locks-no-page", "DDI wdm MmProbeAndLock
     CHECK_STATUS(TestLock(Mdl, KernelMode, IoReadAccess), STATUS_SUCCESS);
     MmUnlockPages(Mdl);
     IoFreeMdl(Mdl);
+}
+
+TEST(LockTrim, "mm/mdl/locked-pages-are-not-trimmed-and-trimmed-ones-are-locked",
+     "PIN-1, DDI wdm MmProbeAndLockPages")
+{
+    PCHAR Buffer = MiAllocatePoolPages(PagedPool, 2);
+    REQUIRE(Buffer != NULL);
+    Buffer[0] = 11;
+    Buffer[PAGE_SIZE] = 22;
+    CHECK_EQ(MiTrimPages(Buffer, 2), 2);
+    CHECK(!MmIsAddressValid(Buffer));
+    PMDL Mdl = TestLockedMdl(Buffer, 2 * PAGE_SIZE); /* brings them in again */
+    REQUIRE(Mdl != NULL);
+    CHECK_EQ(MiTrimPages(Buffer, 2), 0);
+    CHECK(Buffer[0] == 11 && Buffer[PAGE_SIZE] == 22);
+    PCHAR Va = MmGetSystemAddressForMdlSafe(Mdl, NormalPagePriority);
+    if (CHECK(Va != NULL)) {
+        Va[1] = 33; /* the owner's PTE does not know */
+    }
+    MmUnlockPages(Mdl);
+    CHECK_EQ(MiTrimPages(Buffer, 2), 2);
+    CHECK(Buffer[0] == 11 && Buffer[1] == 33);
+    IoFreeMdl(Mdl);
+    MiFreePoolPages(Buffer);
 }
 
 /* ---- nonpaged buffers ------------------------------------------------------------------------ */

@@ -1,10 +1,11 @@
 /*
  * mdls.c - an MDL storm: threads on all processors lock, map and take apart the same buffer of
- * paged pool, and between that take pages and contiguous memory of their own. What they write comes
- * through, and in the end no page has a reference and no mapping is left.
+ * paged pool, trim it, and between that take pages and contiguous memory of their own. What they
+ * write comes through, and in the end no page has a reference and no mapping is left.
  *
  * Each thread has one byte of each page to itself, at its own number.
  */
+#include "mm/paging.h"
 #include "tests/mm/mdl_check.h"
 #include "tests/storm/storm.h"
 
@@ -112,6 +113,9 @@ static VOID Storm(PSTORM_THREAD Me)
 {
     for (ULONG i = 0; i < Me->Rounds && StormGoesOn(); i++) {
         ULONG Choice = StormRandom(Me, 8);
+        if (StormRandom(Me, 64) == 0) {
+            MiTrimPages(Buffer, BUFFER_PAGES); /* whatever is not locked */
+        }
         if (Choice == 0) {
             TakeContiguous(Me);
         } else if (Choice < 3) {
