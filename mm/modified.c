@@ -15,6 +15,8 @@
  *   WRITE-1  Writing begins when more than 1/16 of memory is modified or less than 1/8 available,
  *            and ends at half of the former or twice the latter; or when somebody asks for it.
  *   WRITE-2  The thread allocates nothing and touches nothing pageable.
+ *   WRITE-3  No call is lost: what comes while the thread waits for one page's write is looked at
+ *            when that has ended, and a flush ends only after a look that found nothing to write.
  */
 #include "kernel/rtl/section.h"
 #include "mm/paging.h"
@@ -24,12 +26,13 @@
 typedef struct _MI_WRITE {
     MI_TRANSFER Transfer;
     BOOLEAN Busy, Arrived;
+    PKEVENT Event; /* that is set with Arrived */
     ULONG File, Slot, Pages;
     PFN_NUMBER Frames[MI_WRITE_PAGES];
 } MI_WRITE, *PMI_WRITE;
 
 static MI_WRITE MiWrites[MAX_WRITES];
-static KEVENT MiWriterEvent, MiFlushed;
+static KEVENT MiWriterEvent, MiAloneEvent, MiFlushed;
 static BOOLEAN MiFlushWanted, MiWriting, MiReviewWanted, MiWriterReady;
 static KDPC MiWriterDpc;
 static LONG MiWriterCalled;
@@ -48,6 +51,7 @@ static VOID NTAPI MiWriterDpcRoutine(PKDPC Dpc, PVOID Context, PVOID Argument1, 
 INIT VOID MiInitializeWriter(VOID)
 {
     KeInitializeEvent(&MiWriterEvent, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&MiAloneEvent, SynchronizationEvent, FALSE);
     KeInitializeEvent(&MiFlushed, NotificationEvent, FALSE);
     KeInitializeDpc(&MiWriterDpc, MiWriterDpcRoutine, NULL);
     MiWriterReady = TRUE;
@@ -187,6 +191,9 @@ static VOID MiSetAllAside(VOID)
             MiSetAside(Pfn);
         }
     }
+    if (MiFreeSlots() != 0) { /* they came free before anything was set aside for them */
+        MiReviewNoWritePages();
+    }
 }
 
 /* Slots came free: what was set aside is modified again. */
@@ -205,8 +212,9 @@ static VOID MiTakeBack(PMI_NODE Node)
 static VOID MiWriteArrived(PMI_TRANSFER Transfer)
 {
     PMI_WRITE Write = Transfer->Context;
+    PKEVENT Event = Write->Event; /* behind Arrived the write may be another one */
     __atomic_store_n(&Write->Arrived, TRUE, __ATOMIC_RELEASE);
-    KeSetEvent(&MiWriterEvent, 0, FALSE);
+    KeSetEvent(Event, 0, FALSE);
 }
 
 static VOID MiStartTransfer(PMI_WRITE Write, ULONG First, ULONG Pages)
@@ -248,17 +256,20 @@ static BOOLEAN MiStartWrite(PMI_WRITE Write)
         MiNoteSum(Write->File, Write->Slot + i, Write->Frames[i]);
     }
     Write->Busy = TRUE;
+    Write->Event = &MiWriterEvent;
     MiStartTransfer(Write, 0, Write->Pages);
     return TRUE;
 }
 
-/* Each page once more, alone, when all together failed: TRUE if it is on disk now. */
+/*
+ * Each page once more, alone, when all together failed: TRUE if it is on disk now. The wait has an
+ * event of its own, since that of the thread may be set for something else meanwhile (WRITE-3).
+ */
 static BOOLEAN MiWriteAlone(PMI_WRITE Write, ULONG Index)
 {
+    Write->Event = &MiAloneEvent;
     MiStartTransfer(Write, Index, 1);
-    while (!__atomic_load_n(&Write->Arrived, __ATOMIC_ACQUIRE)) {
-        KeWaitForSingleObject(&MiWriterEvent, Executive, KernelMode, FALSE, NULL);
-    }
+    KeWaitForSingleObject(&MiAloneEvent, Executive, KernelMode, FALSE, NULL);
     return NT_SUCCESS(Write->Transfer.Status);
 }
 
@@ -267,6 +278,7 @@ static VOID MiFinishWrite(PMI_WRITE Write)
     BOOLEAN Good = NT_SUCCESS(Write->Transfer.Status);
     if (!Good) {
         MiCountPaging(&MiPaging.WriteErrors, 1);
+        KeSetEvent(&MiWriterEvent, 0, FALSE); /* pages that want another slot */
     }
     for (ULONG i = 0; i < Write->Pages; i++) {
         BOOLEAN Written = Good || (Write->Pages > 1 && MiWriteAlone(Write, i));
@@ -303,6 +315,20 @@ static VOID MiStartWrites(VOID)
     }
 }
 
+/* WRITE-3. Who asks behind this has set the thread's event, too. */
+static VOID MiEndFlush(VOID)
+{
+    if (!__atomic_exchange_n(&MiFlushWanted, FALSE, __ATOMIC_ACQ_REL)) {
+        return;
+    }
+    if (MiPagingFileCount != 0 && MiPagesOnList(ModifiedPageList) != 0) {
+        __atomic_store_n(&MiFlushWanted, TRUE, __ATOMIC_RELEASE);
+        KeSetEvent(&MiWriterEvent, 0, FALSE);
+    } else {
+        KeSetEvent(&MiFlushed, 0, FALSE);
+    }
+}
+
 VOID NTAPI MiModifiedPageWriter(PVOID Context)
 {
     UNREFERENCED_PARAMETER(Context);
@@ -316,9 +342,8 @@ VOID NTAPI MiModifiedPageWriter(PVOID Context)
         }
         MiFinishWrites();
         MiStartWrites();
-        if (MiFinishWrites() == 0 && !MiIsWritingWanted() &&
-            __atomic_exchange_n(&MiFlushWanted, FALSE, __ATOMIC_ACQ_REL)) {
-            KeSetEvent(&MiFlushed, 0, FALSE);
+        if (MiFinishWrites() == 0) {
+            MiEndFlush();
         }
     }
 }
