@@ -121,8 +121,12 @@ VOID MiRetireSlot(ULONG Number, ULONG Slot)
 {
     PMI_PAGING_FILE File = &MiPagingFiles[Number];
     UNREFERENCED_PARAMETER(Slot); /* its bit stays set */
-    __atomic_fetch_add(&File->Bad, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_sub(&MmTotalCommitLimit, 1, __ATOMIC_RELAXED);
+    ULONG64 State = MiAcquireLock(&File->Lock);
+    File->Bad++;
+    if (!File->Leaving) {
+        __atomic_fetch_sub(&MmTotalCommitLimit, 1, __ATOMIC_RELAXED);
+    }
+    MiReleaseLock(&File->Lock, State);
     MiReportPressure();
 }
 
@@ -164,7 +168,20 @@ BOOLEAN MiGrowPagingFiles(SIZE_T Pages)
     for (ULONG i = 0; i < MiPagingFileCount && Grown < Pages; i++) {
         Grown += MiGrowPagingFile(&MiPagingFiles[i], Pages - Grown);
     }
+    if (Grown != 0) {
+        MiReportPressure();
+        MiReviewNoWritePages();
+    }
     return Grown != 0;
+}
+
+SIZE_T MiPossibleGrowth(VOID)
+{
+    SIZE_T Sum = 0;
+    for (ULONG i = 0; i < MiPagingFileCount; i++) {
+        Sum += MiPagingFiles[i].Closed ? 0 : MiPagingFiles[i].Maximum - MiPagingFiles[i].Size;
+    }
+    return Sum;
 }
 
 /* ---- checksums ------------------------------------------------------------------------------- */

@@ -76,19 +76,35 @@ static VOID MiEmptyPagingFile(ULONG Number)
     }
 }
 
+/* SLOT-2 without the file, or with it again: a slot that fails meanwhile is counted once. */
+static VOID MiSetLeaving(PMI_PAGING_FILE File, BOOLEAN Leaving)
+{
+    ULONG64 State = MiAcquireLock(&File->Lock);
+    SIZE_T Slots = File->Size - 1 - File->Bad;
+    File->Closed = File->Leaving = Leaving;
+    __atomic_fetch_add(&MmTotalCommitLimit, Leaving ? 0 - Slots : Slots, __ATOMIC_SEQ_CST);
+    MiReleaseLock(&File->Lock, State);
+}
+
+/* FALSE when more is promised than the rest could hold; all is as before then. */
+static BOOLEAN MiLeaveCommit(PMI_PAGING_FILE File)
+{
+    MiSetLeaving(File, TRUE);
+    if (MmTotalCommittedPages <= __atomic_load_n(&MmTotalCommitLimit, __ATOMIC_SEQ_CST)) {
+        return TRUE;
+    }
+    MiSetLeaving(File, FALSE);
+    MiReviewNoWritePages();
+    return FALSE;
+}
+
 NTSTATUS MiClosePagingFile(ULONG Number)
 {
     PMI_PAGING_FILE File = &MiPagingFiles[Number];
     if (Number + 1 != MiPagingFileCount) {
         return STATUS_INVALID_PARAMETER;
     }
-    ULONG64 State = MiAcquireLock(&File->Lock);
-    SIZE_T Slots = File->Size - 1 - File->Bad;
-    File->Closed = TRUE;
-    MiReleaseLock(&File->Lock, State);
-    if (MmTotalCommittedPages > __atomic_sub_fetch(&MmTotalCommitLimit, Slots, __ATOMIC_SEQ_CST)) {
-        __atomic_fetch_add(&MmTotalCommitLimit, Slots, __ATOMIC_RELAXED);
-        File->Closed = FALSE;
+    if (!MiLeaveCommit(File)) {
         return STATUS_COMMITMENT_LIMIT;
     }
     MiEmptyPagingFile(Number);

@@ -152,6 +152,7 @@ typedef struct _MI_PAGING_FILE {
     RTL_BITMAP Slots; /* set: in use */
     PULONG Sums;      /* PAGE-7; NULL in free mode */
     BOOLEAN Closed;   /* no new pages */
+    BOOLEAN Leaving;  /* the commit limit counts its slots no more */
 } MI_PAGING_FILE, *PMI_PAGING_FILE;
 extern MI_PAGING_FILE MiPagingFiles[MI_MAX_PAGING_FILES];
 extern ULONG MiPagingFileCount;
@@ -176,6 +177,8 @@ VOID MiReturnSlot(MMPTE Pte);
 VOID MiRetireSlot(ULONG File, ULONG Slot);
 /* More slots, as files may grow, until Pages more can be promised. FALSE when they cannot. */
 BOOLEAN MiGrowPagingFiles(SIZE_T Pages);
+/* How many slots that could bring. */
+SIZE_T MiPossibleGrowth(VOID);
 /* The software PTE that leads to a slot. */
 MMPTE MiMakePagingFilePte(ULONG File, ULONG Slot, MMPTE Original);
 /* Notes, and looks at, what a slot should hold. TRUE: it is what the page has. */
