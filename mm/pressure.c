@@ -27,6 +27,7 @@
  *   PRESS-4  The DPC runs on processor 0 only: never twice at once.
  *   PRESS-5  Events are set without a lock held. Here nothing is allocated.
  */
+#include "mm/paging.h"
 #include "mm/pressure.h"
 
 /* What can run short. The first three are the regions of the pools, by their numbers. */
@@ -100,10 +101,17 @@ static SIZE_T MiPagesOf(SIZE_T Megabytes)
     return Megabytes << 20 >> PAGE_SHIFT;
 }
 
+/* Of what is left of the limit of today. */
+static SIZE_T MiMaximumCommitThreshold(VOID)
+{
+    SIZE_T Growth = MiPossibleGrowth(), Least = (MmTotalCommitLimit + Growth) / 20;
+    return Least > Growth ? Least - Growth : 0;
+}
+
 /*
  * Contract 3.10. It leaves those of commit open: little is promised while a quarter of the limit is
- * left, much when a tenth is, and the most when a twentieth of what paging files could add is; they
- * add nothing yet.
+ * left, much when a tenth is, and the most when a twentieth is of what the limit would be if all
+ * paging files were as large as they may become.
  */
 static SIZE_T MiDefaultThreshold(MI_CONDITION Condition)
 {
@@ -120,7 +128,7 @@ static SIZE_T MiDefaultThreshold(MI_CONDITION Condition)
     case MiHighNonPagedPool: return MiLesser(MiPagesOf(20), NonPaged / 2);
     case MiLowCommit: return Limit / 4;
     case MiHighCommit: return Limit / 10;
-    default: return Limit / 20;
+    default: return MiMaximumCommitThreshold();
     }
 }
 
@@ -232,12 +240,16 @@ static VOID MiFindBounds(MI_GAUGE Gauge, SIZE_T Left, PSIZE_T Low, PSIZE_T End)
     }
 }
 
-/* For a counter of what is used up. */
+/*
+ * For a counter of what is used up. It may be above what is full: commit is when slots of paging
+ * files were retired. Nothing is left then, as when it is just full.
+ */
 static MI_QUIET MiFindQuiet(const MI_SUPPLY *Supply, MI_GAUGE Gauge)
 {
     SIZE_T Low, End;
     MiFindBounds(Gauge, MiReadGauge(Supply, Gauge), &Low, &End);
-    return (MI_QUIET){MiFullGauge(Gauge) + 1 - End, End - Low};
+    SIZE_T Least = MiFullGauge(Gauge) + 1 - End;
+    return (MI_QUIET){Least, Low == 0 ? MAXULONG_PTR - Least : End - Low};
 }
 
 /* For the pages of a node: its share of what all of them together may lose or gain. */
