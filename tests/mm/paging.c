@@ -7,28 +7,9 @@
 #define PAGES 24
 #define ABOVE 9 /* a priority above the tests': such a thread runs at once */
 
-static PULONG64 Fill(SIZE_T Pages)
-{
-    PULONG64 Va = MiAllocatePoolPages(PagedPool, Pages);
-    for (SIZE_T i = 0; Va != NULL && i < Pages * (PAGE_SIZE / 8); i++) {
-        Va[i] = i * 0x0101010101010101 + (ULONG_PTR)Va;
-    }
-    return Va;
-}
-
-static BOOLEAN IsFilled(const ULONG64 *Va, SIZE_T Pages)
-{
-    for (SIZE_T i = 0; i < Pages * (PAGE_SIZE / 8); i++) {
-        if (Va[i] != i * 0x0101010101010101 + (ULONG_PTR)Va) {
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
 TEST(PagingSoft, "mm/paging/a-trimmed-page-comes-back-as-it-was", "PAGE-1")
 {
-    PULONG64 Va = Fill(PAGES);
+    PULONG64 Va = FillPages(PAGES);
     REQUIRE(Va != NULL);
     ULONG64 Soft = MiPaging.SoftFaults;
     CHECK_EQ(MiTrimPages(Va, PAGES), PAGES);
@@ -57,7 +38,7 @@ TEST(PagingHard, "mm/paging/what-was-written-is-read-back", "PAGE-5")
     PAGING_DISK Disk;
     MM_COUNTS Before = TestMmCounts();
     REQUIRE(DiskOpen(&Disk, 256));
-    PULONG64 Va = Fill(PAGES);
+    PULONG64 Va = FillPages(PAGES);
     if (CHECK(Va != NULL)) {
         PageOut(Va, PAGES);
         for (ULONG i = 0; i < PAGES; i++) {
@@ -80,7 +61,7 @@ TEST(PagingWritten, "mm/paging/a-written-page-is-standby-and-clean", "PAGE-2")
 {
     PAGING_DISK Disk;
     REQUIRE(DiskOpen(&Disk, 64));
-    PULONG64 Va = Fill(1);
+    PULONG64 Va = FillPages(1);
     if (CHECK(Va != NULL)) {
         MiTrimPages(Va, 1);
         CHECK_EQ(StateOf(Va), ModifiedPageList);
@@ -101,7 +82,7 @@ TEST(PagingDirtyAgain, "mm/paging/a-page-changed-after-its-write-is-written-agai
 {
     PAGING_DISK Disk;
     REQUIRE(DiskOpen(&Disk, 64));
-    PULONG64 Va = Fill(1);
+    PULONG64 Va = FillPages(1);
     if (CHECK(Va != NULL)) {
         PageOut(Va, 1);
         Va[100] = 0x5555;
@@ -118,7 +99,7 @@ TEST(PagingDirtyAgain, "mm/paging/a-page-changed-after-its-write-is-written-agai
 /* A write that is under way, of pages that are Va's. */
 static PULONG64 BeginWrite(PPAGING_DISK Disk, SIZE_T Pages)
 {
-    PULONG64 Va = Fill(Pages);
+    PULONG64 Va = FillPages(Pages);
     Disk->Hold = TRUE;
     if (Va != NULL) {
         MiTrimPages(Va, Pages);
@@ -194,7 +175,7 @@ TEST(PagingWriteFreed, "mm/paging/memory-freed-during-its-write-is-free-behind-i
 TEST(PagingPinned, "mm/paging/a-pinned-page-is-not-trimmed", "PAGE-3")
 {
     PFN_NUMBER Pfn;
-    PULONG64 Va = Fill(1);
+    PULONG64 Va = FillPages(1);
     REQUIRE(Va != NULL);
     CHECK_STATUS(MiPinPage(Va, FALSE, &Pfn), STATUS_SUCCESS);
     CHECK_EQ(MiTrimPages(Va, 1), 0);
@@ -209,7 +190,7 @@ TEST(PagingPinBrings, "mm/paging/a-pin-brings-the-page-in", "PIN-2")
     PAGING_DISK Disk;
     PFN_NUMBER Pfn;
     REQUIRE(DiskOpen(&Disk, 64));
-    PULONG64 Va = Fill(1);
+    PULONG64 Va = FillPages(1);
     if (CHECK(Va != NULL)) {
         PageOut(Va, 1);
         CHECK_STATUS(MiPinPage(Va, FALSE, &Pfn), STATUS_SUCCESS);
@@ -226,7 +207,7 @@ TEST(PagingPinWrites, "mm/paging/what-a-device-wrote-to-a-pinned-page-is-kept", 
     PAGING_DISK Disk;
     PFN_NUMBER Pfn;
     REQUIRE(DiskOpen(&Disk, 64));
-    PULONG64 Va = Fill(1);
+    PULONG64 Va = FillPages(1);
     if (CHECK(Va != NULL)) {
         PageOut(Va, 1);
         CHECK_EQ(Va[0], (ULONG_PTR)Va); /* clean, with a copy */
@@ -247,7 +228,7 @@ TEST(PagingCluster, "mm/paging/neighbours-come-with-a-page", "inpage.c")
 {
     PAGING_DISK Disk;
     REQUIRE(DiskOpen(&Disk, 64));
-    PULONG64 Va = Fill(PAGES);
+    PULONG64 Va = FillPages(PAGES);
     if (CHECK(Va != NULL)) {
         PageOut(Va, PAGES);
         ULONG Reads = Disk.Reads;
@@ -265,7 +246,7 @@ TEST(PagingSequence, "mm/paging/who-reads-in-order-gets-longer-reads", "inpage.c
 {
     PAGING_DISK Disk;
     REQUIRE(DiskOpen(&Disk, 512));
-    PULONG64 Va = Fill(200);
+    PULONG64 Va = FillPages(200);
     if (CHECK(Va != NULL)) {
         PageOut(Va, 200);
         ULONG Reads = Disk.Reads;
@@ -283,7 +264,7 @@ TEST(PagingOneWrite, "mm/paging/pages-that-leave-together-are-one-write", "modif
     REQUIRE(DiskOpen(&Disk, 512));
     MiEmptyWorkingSet();
     MiFlushModifiedPages();
-    PULONG64 Va = Fill(200);
+    PULONG64 Va = FillPages(200);
     if (CHECK(Va != NULL)) {
         ULONG Writes = Disk.Writes;
         PageOut(Va, 200);
@@ -313,7 +294,7 @@ TEST(PagingCollided, "mm/paging/two-who-want-one-page-make-one-read", "PAGE-6")
 {
     PAGING_DISK Disk;
     REQUIRE(DiskOpen(&Disk, 64));
-    PULONG64 Va = Fill(1);
+    PULONG64 Va = FillPages(1);
     if (CHECK(Va != NULL)) {
         PageOut(Va, 1);
         ULONG64 Collided = MiPaging.CollidedFaults;

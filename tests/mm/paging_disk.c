@@ -39,7 +39,8 @@ static VOID DiskEnd(PMI_TRANSFER Transfer)
 static VOID DiskStart(PMI_PAGING_DEVICE Device, PMI_TRANSFER Transfer)
 {
     PPAGING_DISK Disk = Device->Context;
-    if (Disk->Hold && Disk->HeldCount < ARRAYSIZE(Disk->Held)) {
+    BOOLEAN Hold = Disk->Hold || (Disk->HoldSingle && Transfer->Pages == 1);
+    if (Hold && Disk->HeldCount < ARRAYSIZE(Disk->Held)) {
         Disk->Held[Disk->HeldCount++] = Transfer;
         return;
     }
@@ -47,9 +48,21 @@ static VOID DiskStart(PMI_PAGING_DEVICE Device, PMI_TRANSFER Transfer)
     DiskEnd(Transfer);
 }
 
+BOOLEAN DiskStep(PPAGING_DISK Disk)
+{
+    if (Disk->HeldCount == 0) {
+        return FALSE;
+    }
+    PMI_TRANSFER First = Disk->Held[0];
+    memmove(&Disk->Held[0], &Disk->Held[1], --Disk->HeldCount * sizeof(First));
+    DiskPerform(Disk, First);
+    DiskEnd(First);
+    return TRUE;
+}
+
 VOID DiskRelease(PPAGING_DISK Disk)
 {
-    Disk->Hold = FALSE;
+    Disk->Hold = Disk->HoldSingle = FALSE;
     for (ULONG i = 0; i < Disk->HeldCount; i++) {
         DiskPerform(Disk, Disk->Held[i]);
         DiskEnd(Disk->Held[i]);
@@ -67,13 +80,18 @@ static VOID CloseOthers(PPAGING_DISK Disk, BOOLEAN Closed)
 
 BOOLEAN DiskOpen(PPAGING_DISK Disk, ULONG Pages)
 {
+    return DiskOpenGrowing(Disk, Pages, Pages);
+}
+
+BOOLEAN DiskOpenGrowing(PPAGING_DISK Disk, ULONG Minimum, ULONG Pages)
+{
     *Disk = (PAGING_DISK){.Pages = Pages,
                           .Device = {.Name = "test", .Start = DiskStart, .Context = Disk}};
     Disk->Memory = MiAllocatePoolPages(NonPagedPoolNx, Pages);
     if (!CHECK(Disk->Memory != NULL)) {
         return FALSE;
     }
-    if (!CHECK_EQ(MiCreatePagingFile(&Disk->Device, 0, Pages, Pages, &Disk->Number),
+    if (!CHECK_EQ(MiCreatePagingFile(&Disk->Device, 0, Minimum, Pages, &Disk->Number),
                   STATUS_SUCCESS)) {
         MiFreePoolPages(Disk->Memory);
         return FALSE;
@@ -89,6 +107,48 @@ VOID DiskClose(PPAGING_DISK Disk)
     CloseOthers(Disk, FALSE);
     CHECK_EQ(MiClosePagingFile(Disk->Number), STATUS_SUCCESS);
     MiFreePoolPages(Disk->Memory);
+}
+
+PULONG64 FillPages(SIZE_T Pages)
+{
+    PULONG64 Va = MiAllocatePoolPages(PagedPool, Pages);
+    for (SIZE_T i = 0; Va != NULL && i < Pages * (PAGE_SIZE / 8); i++) {
+        Va[i] = i * 0x0101010101010101 + (ULONG_PTR)Va;
+    }
+    return Va;
+}
+
+BOOLEAN IsFilled(const ULONG64 *Va, SIZE_T Pages)
+{
+    for (SIZE_T i = 0; i < Pages * (PAGE_SIZE / 8); i++) {
+        if (Va[i] != i * 0x0101010101010101 + (ULONG_PTR)Va) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+VOID FailTransfers(PPAGING_DISK Disk, BOOLEAN Write, ULONG First, ULONG Count, ULONG Times)
+{
+    Disk->FailReads = !Write;
+    Disk->FailWrites = Write;
+    Disk->FailFirst = First;
+    Disk->FailCount = Count;
+    Disk->FailTimes = Times;
+}
+
+PMI_PAGING_FILE FileOf(PPAGING_DISK Disk)
+{
+    return &MiPagingFiles[Disk->Number];
+}
+
+ULONG SlotOf(PVOID Va)
+{
+    MMPTE Pte = MiReadPte(MiGetPteAddress(Va));
+    if (!MiIsInPagingFile(Pte)) {
+        Pte = MiPfnEntry(Pte.Hard.PageFrameNumber)->OriginalPte;
+    }
+    return (ULONG)Pte.Soft.PageFileHigh;
 }
 
 BOOLEAN IsResident(PVOID Va)

@@ -207,9 +207,10 @@ TEST(PfnStates, "mm/pfn/every-page-is-on-one-list-or-active", "PFN-1, PFN-3")
     CHECK_EQ(Pages[FreePageList], MiPagesOnList(FreePageList));
     CHECK_EQ(Pages[StandbyPageList], MiPagesOnList(StandbyPageList));
     CHECK_EQ(Pages[ModifiedPageList], MiPagesOnList(ModifiedPageList));
+    CHECK_EQ(Pages[ModifiedNoWritePageList], MiPagesOnList(ModifiedNoWritePageList));
     CHECK_EQ(Pages[TransitionPage], 0);
     CHECK_EQ(Pages[ZeroedPageList] + Pages[FreePageList] + Pages[StandbyPageList] +
-                 Pages[ModifiedPageList] + Pages[ActiveAndValid],
+                 Pages[ModifiedPageList] + Pages[ModifiedNoWritePageList] + Pages[ActiveAndValid],
              MmNumberOfPhysicalPages);
 }
 
