@@ -12,7 +12,8 @@
  *   CONTIG-2  Only the first byte of a block gives it back; anything else is bug check 0xC2/0x60
  *             and changes nothing.
  *   CONTIG-3  Uncached blocks are flushed from the caches before anybody has them.
- *   CONTIG-4  No request fails while processors keep freed pool that might have served it.
+ *   CONTIG-4  No request for adjacent pages fails while processors keep freed pool that might have
+ *             served it.
  */
 #include "kernel/rtl/section.h"
 #include "mm/mdl.h"
@@ -233,9 +234,14 @@ EXPORT(MmFreeContiguousMemorySpecifyCache);
 
 /* ---- memory that is not cached --------------------------------------------------------------- */
 
-static PVOID MiTryNonCached(SIZE_T Pages)
+PVOID NTAPI MmAllocateNonCachedMemory(SIZE_T NumberOfBytes)
 {
-    PCHAR Va = MiReserveBlock(MiRegionNonPagedPool, Pages);
+    SIZE_T Pages = BYTES_TO_PAGES(NumberOfBytes);
+    MiCheckRuleMmApcLte();
+    KiRequireIrql(APC_LEVEL);
+    PCHAR Va = Pages == 0 || Pages > MmNumberOfPhysicalPages
+                   ? NULL
+                   : MiReserveBlock(MiRegionNonPagedPool, Pages);
     if (Va == NULL) {
         return NULL;
     }
@@ -248,18 +254,6 @@ static PVOID MiTryNonCached(SIZE_T Pages)
     }
     MiMarkBlock(MiReadPte(MiGetPteAddress(Va)).Hard.PageFrameNumber, Pages, MI_MARK_NONCACHED);
     return Va;
-}
-
-PVOID NTAPI MmAllocateNonCachedMemory(SIZE_T NumberOfBytes)
-{
-    SIZE_T Pages = BYTES_TO_PAGES(NumberOfBytes);
-    MiCheckRuleMmApcLte();
-    KiRequireIrql(APC_LEVEL);
-    if (Pages == 0 || Pages > MmNumberOfPhysicalPages) {
-        return NULL;
-    }
-    PVOID Va = MiTryNonCached(Pages);
-    return Va == NULL && ExpDrainAll() ? MiTryNonCached(Pages) : Va; /* CONTIG-4 */
 }
 EXPORT(MmAllocateNonCachedMemory);
 
