@@ -214,12 +214,12 @@ class MachineTest(LauncherTest):
 
     def test_slow_disk_that_is_read_only(self):
         words = self.words({'disk': [1 << 20, 1 << 20], 'disk_error': [disk.fault('read')],
-                            'disk_slow': 50, 'disk_read_only': True})
+                            'disk_slow': 50, 'disk_read_only': True, 'disk_device': 'vectors=0'})
         for part in ('node-name=disk-1,read-only=on ', 'node-name=disk-2,read-only=on ',
                      '-object throttle-group,id=slow,x-iops-total=50 ',
                      '-blockdev driver=throttle,throttle-group=slow,file=disk-2,node-name=disk,'
                      'read-only=on ',
-                     '-device virtio-blk-pci,drive=disk,werror=report,rerror=report ',
+                     '-device virtio-blk-pci,drive=disk,werror=report,rerror=report,vectors=0 ',
                      'node-name=disk1 '):
             self.assertIn(part, words)
 

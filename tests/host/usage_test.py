@@ -74,11 +74,14 @@ class WordsTest(ErrorTest):
                       ('`read:8:x0` is no error of a disk', *error, 'read:8:x0'),
                       ('`read:0-2048`: 256 pages are the most', *error, 'read:0-2048'),
                       ('`0` is no rate', 'run', '--disk-slow', '0'),
-                      ('`fast` is no rate', 'run', '--disk-slow', 'fast'))
+                      ('`fast` is no rate', 'run', '--disk-slow', 'fast'),
+                      ('`vectors` are no properties', 'run', '--disk-device', 'vectors'),
+                      ('`a=b,drive=/x` are no', 'run', '--disk-device', 'a=b,drive=/x'))
         none = ('run', '--disk', 'none')
         self.all_fail(2, ('--disk-error needs --disk', *none, '--disk-error', 'read'),
                       ('--disk-slow needs --disk', *none, '--disk-slow', '5'),
-                      ('--disk-read-only needs --disk', *none, '--disk-read-only'))
+                      ('--disk-read-only needs --disk', *none, '--disk-read-only'),
+                      ('--disk-device needs --disk', *none, '--disk-device', 'vectors=0'))
 
     def test_image_has_its_words_inside(self):
         with open(self.path('x.iso'), 'wb') as file:

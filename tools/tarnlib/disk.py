@@ -1,7 +1,7 @@
 """The disks of a machine: what the options say, and the words for QEMU.
 
 A disk is a chain of QEMU's block nodes, from the device down: a throttle (--disk-slow), blkdebug,
-which fails what --disk-error names, and the image. Both options are about the first disk.
+which fails what --disk-error names, and the image. All options are about the first disk.
 """
 
 import argparse
@@ -51,12 +51,21 @@ def rate(text):
     return int(text)
 
 
+def properties(text):
+    if not re.fullmatch('[a-z_-]+=[a-z0-9]+(,[a-z_-]+=[a-z0-9]+)*', text):
+        raise argparse.ArgumentTypeError(
+            f'`{text}` are no properties: write vectors=0,indirect_desc=off '
+            '(qemu-system-x86_64 -device virtio-blk-pci,help lists them)')
+    return text
+
+
 def check(machine):
     """One line about options that have nothing to be about."""
     if machine.disk and NONE in machine.disk:
         machine.disk = ()
     for option, value in (('--disk-error', machine.disk_error), ('--disk-slow', machine.disk_slow),
-                          ('--disk-read-only', machine.disk_read_only)):
+                          ('--disk-read-only', machine.disk_read_only),
+                          ('--disk-device', machine.disk_device)):
         if value and not machine.disk:
             raise TarnError(f'{option} needs --disk', USAGE)
 
@@ -113,7 +122,10 @@ def _chain(machine, number, path):
         name = node if level == len(layers) else f'{node}-{level}'
         layer = layer.replace('{below}', f'{node}-{level - 1}') if level > 1 else layer
         result += ['-blockdev', f'{layer},node-name={name}{only}']
-    return result + ['-device', f'virtio-blk-pci,drive={node},werror=report,rerror=report']
+    device = f'virtio-blk-pci,drive={node},werror=report,rerror=report'
+    if machine.disk_device and not plain:
+        device += ',' + machine.disk_device
+    return result + ['-device', device]
 
 
 def words(machine, name):

@@ -13,7 +13,8 @@ from tarnlib.errors import USAGE, TarnError
 
 UNITS = {'': 1 << 20, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30}
 DEFAULTS = {'cpus': 1, 'sockets': None, 'mem': 64 << 20, 'numa': None, 'distance': (),
-            'disk': (), 'disk_error': (), 'disk_slow': None, 'disk_read_only': False, 'device': (),
+            'disk': (), 'disk_error': (), 'disk_slow': None, 'disk_read_only': False,
+            'disk_device': None, 'device': (),
             'accel': 'tcg', 'icount': False, 'cpu': 'max', 'kernel': None,
             'iso': None, 'uefi': False, 'cmdline': '', 'timeout': None}
 DISTANCE_SELF, DISTANCE_OTHER = 10, 20
@@ -138,6 +139,9 @@ def add_options(parser):
     option('--disk-slow', type=disk.rate, metavar='N',
            help='the first disk does N transfers a second at most')
     option('--disk-read-only', action='store_true', help='the first disk refuses to be written')
+    option('--disk-device', type=disk.properties, metavar='NAME=VALUE,...',
+           help="the first disk's controller has these properties of QEMU's: vectors=0 (it has a "
+                'line), indirect_desc=off, queue-size=16, num-queues=1')
     option('--device', choices=DEVICES, action='append',
            help="a PCI device of QEMU's, for the tests of interrupts: edu has a line and one "
                 'message (MSI), virtio-rng five messages (MSI-X); may be given more than once')
