@@ -58,10 +58,11 @@ PIO_BLOCK_DEVICE IoFindBlockDevice(const CHAR *Name);
 /* The one behind Device, the first for NULL; NULL behind the last. */
 PIO_BLOCK_DEVICE IoNextBlockDevice(PIO_BLOCK_DEVICE Device);
 /*
- * Makes the contents of a device one user's, for good; FALSE when they are somebody's already. For
- * is what it is used for: "paging". Any IRQL.
+ * Makes the contents of a device one user's until he lets it go; FALSE when they are somebody's
+ * already. For is what it is used for: "paging". Any IRQL.
  */
 BOOLEAN IoClaimBlockDevice(PIO_BLOCK_DEVICE Device, const CHAR *For);
+VOID IoReleaseBlockDevice(PIO_BLOCK_DEVICE Device);
 
 /* A line a device. <= DISPATCH_LEVEL. */
 VOID IoPrintBlockDevices(VOID);

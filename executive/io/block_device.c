@@ -101,6 +101,11 @@ BOOLEAN IoClaimBlockDevice(PIO_BLOCK_DEVICE Device, const CHAR *For)
     return InterlockedCompareExchangePointer((PVOID *)&Device->Claim, (PVOID)For, NULL) == NULL;
 }
 
+VOID IoReleaseBlockDevice(PIO_BLOCK_DEVICE Device)
+{
+    __atomic_store_n(&Device->Claim, NULL, __ATOMIC_RELEASE);
+}
+
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 static VOID IopSignalDone(PIO_BLOCK_REQUEST Request)

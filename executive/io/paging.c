@@ -88,12 +88,18 @@ NTSTATUS IoCreatePagingFile(PIO_BLOCK_DEVICE Device, ULONG64 Minimum, ULONG64 Ma
     if (MiPagingFileCount == MI_MAX_PAGING_FILES) {
         return STATUS_TOO_MANY_PAGING_FILES;
     }
+    if (!IoClaimBlockDevice(Device, "paging")) {
+        return STATUS_SHARING_VIOLATION;
+    }
     NTSTATUS Status = IopMarkDisk(Device);
     if (NT_SUCCESS(Status)) {
         PMI_PAGING_DEVICE Paging = &IopPagingDevices[MiPagingFileCount];
         *Paging =
             (MI_PAGING_DEVICE){.Name = Device->Name, .Start = IopStartPaging, .Context = Device};
         Status = MiCreatePagingFile(Paging, 0, Minimum, Maximum, &Number);
+    }
+    if (!NT_SUCCESS(Status)) {
+        IoReleaseBlockDevice(Device);
     }
     return Status;
 }

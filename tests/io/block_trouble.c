@@ -258,6 +258,11 @@ TEST(BlockNames, "io/block/devices-have-names-of-their-own", "")
     CHECK_EQ(IoNextBlockDevice(&TestFake.Block), &Others[0]);
     CHECK_EQ(IoNextBlockDevice(&Others[1]), NULL);
     CHECK_EQ(IoFindBlockDevice("nope"), NULL);
+    CHECK(IoClaimBlockDevice(&Others[0], "a test"));
+    CHECK(!IoClaimBlockDevice(&Others[0], "another"));
+    CHECK_EQ(Others[1].Claim, NULL);
+    IoReleaseBlockDevice(&Others[0]);
+    CHECK(IoClaimBlockDevice(&Others[0], "another"));
     CHAR Name[8];
     RtlCopyMemory(Name, Others[0].Name, sizeof(Name));
     IoRemoveBlockDevice(&Others[0]);

@@ -76,7 +76,8 @@ def _chosen(kernel, globs):
 def _machine(names, timed, options):
     """What runs these benches: instructions are counted on one processor, time passes on two."""
     words = f'bench={",".join(names)} mode=free {options.get("cmdline", "")}'.strip()
-    kind = {'cpus': 2, 'disk': (DISK,)} if timed else {'icount': True}
+    kind = {'cpus': 2, 'disk': (DISK, DISK)} if timed else {'icount': True}
+    words += ' pagefile=vda' if timed else ''
     return Machine({'mem': MEMORY, 'timeout': TIME_LIMIT, **kind}, options, {'cmdline': words})
 
 
