@@ -5,8 +5,13 @@
  * read", and waits for the disk. Pages behind it whose contents lie behind it on the disk, too, are
  * read with it, in one transfer: they go to the standby list, from where a soft fault has them.
  * Who comes to such a PTE meanwhile finds the read through the page (Flink) and waits for its end,
- * then looks again (PAGE-6). How many are read ahead doubles while faults go through memory in
- * order, and begins anew with the first that does not.
+ * then looks again (PAGE-6).
+ *
+ * Where faults go through memory in order, there is a stream: what lies behind it is read before
+ * it is wanted, and nobody waits for those reads but who comes too early. They map their pages at
+ * once, as not used yet; only the first of each stays on the standby list, as a mark: its touch
+ * says that the stream goes on, and begins the next. Reads of a stream become longer with each, and
+ * end with the first fault that follows none.
  *
  * A page that cannot be read stops the machine (0x7A): its contents are lost, and nothing that the
  * thread could be given in their place is right. What was to be read ahead is tried again by who
@@ -20,16 +25,18 @@
 #include "mm/paging.h"
 
 #define MAX_READS   32
-#define READ_PAGES  64 /* at most, of a transfer */
-#define FIRST_AHEAD 8  /* pages of a read whose fault is no successor of another's */
-#define KEPT_PAGES  64 /* available pages that reading ahead leaves alone */
+#define KEPT_READS  16  /* that wait for somebody who waits for a page */
+#define READ_PAGES  128 /* at most, of a transfer */
+#define FIRST_AHEAD 8   /* pages of a read whose fault is no successor of another's */
+#define KEPT_PAGES  64  /* available pages that reading ahead leaves alone */
+#define MAX_STREAMS 4
+#define DEPTH       8 /* reads of a stream at a time, when they are as long as can be */
 
 typedef struct _MI_READ {
     MI_TRANSFER Transfer;
     KEVENT Arrived; /* the device is done */
     KEVENT Done;    /* the pages are what they will be */
     LONG References;
-    PMMPTE Pte; /* of the first page */
     ULONG File, Slot, Pages;
     PFN_NUMBER Frames[READ_PAGES];
 } MI_READ, *PMI_READ;
@@ -38,8 +45,15 @@ static MI_READ MiReads[MAX_READS];
 static ULONG MiReadsInUse; /* a bit each */
 static KSEMAPHORE MiFreeReads;
 static KEVENT MiPageFreed;
-static PMMPTE MiNextInOrder; /* the PTE behind the last read; only a hint, so nobody locks it */
-static ULONG MiAhead = FIRST_AHEAD;
+
+/* Only a hint, so nobody locks it. */
+typedef struct _MI_STREAM {
+    PMMPTE Next; /* behind what is read */
+    ULONG Ahead; /* pages of the last read */
+} MI_STREAM, *PMI_STREAM;
+
+static MI_STREAM MiStreams[MAX_STREAMS];
+static ULONG MiNewStream;
 
 INIT VOID MiInitializeInPage(VOID)
 {
@@ -53,9 +67,13 @@ INIT VOID MiInitializeInPage(VOID)
 
 /* ---- the reads there are --------------------------------------------------------------------- */
 
-static PMI_READ MiAcquireRead(VOID)
+/* NULL when there is none in that time. */
+static PMI_READ MiAcquireRead(PLARGE_INTEGER Limit)
 {
-    KeWaitForSingleObject(&MiFreeReads, Executive, KernelMode, FALSE, NULL);
+    if (KeWaitForSingleObject(&MiFreeReads, Executive, KernelMode, FALSE, Limit) !=
+        STATUS_SUCCESS) {
+        return NULL;
+    }
     for (;;) {
         ULONG InUse = __atomic_load_n(&MiReadsInUse, __ATOMIC_RELAXED);
         ULONG Index = (ULONG)__builtin_ctz(~InUse);
@@ -119,6 +137,11 @@ VOID MiWakePageWaiters(VOID)
     }
 }
 
+static ULONG MiDouble(ULONG Pages)
+{
+    return 2 * Pages < READ_PAGES ? 2 * Pages : READ_PAGES;
+}
+
 /* FALSE when the PTE is not Old any more: the page is free again. */
 static BOOLEAN MiClaim(PMI_READ Read, PMMPTE Pte, MMPTE Old, PFN_NUMBER Pfn, UCHAR Priority)
 {
@@ -152,31 +175,61 @@ static BOOLEAN MiClaimWanted(PMI_READ Read, PMMPTE Pte, MMPTE Old)
         }
         Pfn = MiAllocatePageForFault(MiPageAny);
     }
-    Read->Pte = Pte;
     Read->File = Old.Soft.PageFileLow;
     Read->Slot = Old.Soft.PageFileHigh;
     return MiClaim(Read, Pte, Old, Pfn, MI_PRIORITY_NORMAL);
 }
 
-/* Pages behind the wanted one, in memory and on disk, of the same page table. */
-static VOID MiClaimAhead(PMI_READ Read)
+/*
+ * Pages from the PTE First on, in memory and on disk, of one page table, until the read has Pages.
+ * The one whose number in the read is Mark becomes a mark.
+ */
+static VOID MiClaimAhead(PMI_READ Read, PMMPTE First, ULONG Pages, ULONG Mark)
 {
-    ULONG Ahead = Read->Pte == MiNextInOrder ? MiAhead * 2 : FIRST_AHEAD;
-    Ahead = Ahead < READ_PAGES ? Ahead : READ_PAGES;
-    MiAhead = Ahead;
-    for (PMMPTE Pte = Read->Pte + 1; Read->Pages < Ahead && (ULONG_PTR)Pte % PAGE_SIZE != 0;
-         Pte++) {
+    PMMPTE Pte = First;
+    do {
         MMPTE Old = MiReadPte(Pte);
-        if (!MiIsInPagingFile(Old) || Old.Soft.PageFileLow != Read->File ||
+        if (Read->Pages == Pages || !MiIsInPagingFile(Old) || Old.Soft.PageFileLow != Read->File ||
             Old.Soft.PageFileHigh != Read->Slot + Read->Pages || MiAvailablePages() < KEPT_PAGES) {
-            break;
+            return;
         }
         PFN_NUMBER Pfn = MiAllocatePage(MiPageAny);
-        if (Pfn == MI_NO_PAGE || !MiClaim(Read, Pte, Old, Pfn, MI_PRIORITY_AHEAD)) {
-            break;
+        UCHAR Priority = Read->Pages == Mark ? MI_PRIORITY_MARK : MI_PRIORITY_AHEAD;
+        if (Pfn == MI_NO_PAGE || !MiClaim(Read, Pte, Old, Pfn, Priority)) {
+            return;
+        }
+        Pte++;
+    } while ((ULONG_PTR)Pte % PAGE_SIZE != 0);
+}
+
+/* The stream that Pte goes on with: of those that end at most Within pages behind, the nearest. */
+static PMI_STREAM MiFindStream(PMMPTE Pte, ULONG Within)
+{
+    PMI_STREAM Nearest = NULL;
+    for (ULONG i = 0; i < MAX_STREAMS; i++) {
+        ULONG_PTR Behind = (ULONG_PTR)(MiStreams[i].Next - Pte);
+        if (Behind <= Within) {
+            Nearest = &MiStreams[i];
+            Within = (ULONG)Behind;
         }
     }
-    MiNextInOrder = Read->Pte + Read->Pages;
+    return Nearest;
+}
+
+/* What is read with the wanted page of Pte. */
+static VOID MiClaimNeighbours(PMI_READ Read, PMMPTE Pte)
+{
+    PMI_STREAM Stream = MiFindStream(Pte, 0);
+    ULONG Mark = Stream != NULL ? 1 : MAXULONG;
+    if (Stream == NULL) {
+        Stream = &MiStreams[MiNewStream++ % MAX_STREAMS];
+        Stream->Ahead = FIRST_AHEAD / 2;
+    }
+    Stream->Ahead = MiDouble(Stream->Ahead);
+    if ((ULONG_PTR)(Pte + 1) % PAGE_SIZE != 0) {
+        MiClaimAhead(Read, Pte + 1, Stream->Ahead, Mark);
+    }
+    Stream->Next = Pte + Read->Pages;
 }
 
 /* ---- the transfer ---------------------------------------------------------------------------- */
@@ -187,17 +240,22 @@ static VOID MiReadArrived(PMI_TRANSFER Transfer)
     KeSetEvent(&Read->Arrived, 0, FALSE);
 }
 
-static NTSTATUS MiTransferIn(PMI_READ Read, ULONG Pages)
+static VOID MiStartRead(PMI_READ Read, ULONG Pages, VOID (*Done)(PMI_TRANSFER Transfer))
 {
     PMI_PAGING_FILE File = &MiPagingFiles[Read->File];
     Read->Transfer = (MI_TRANSFER){.Page = File->FirstPage + Read->Slot,
                                    .Pages = Pages,
                                    .Frames = Read->Frames,
-                                   .Done = MiReadArrived,
+                                   .Done = Done,
                                    .Context = Read};
-    File->Device->Start(File->Device, &Read->Transfer);
-    KeWaitForSingleObject(&Read->Arrived, Executive, KernelMode, FALSE, NULL);
     MiCountPaging(&MiPaging.Reads, 1);
+    File->Device->Start(File->Device, &Read->Transfer);
+}
+
+static NTSTATUS MiTransferIn(PMI_READ Read, ULONG Pages)
+{
+    MiStartRead(Read, Pages, MiReadArrived);
+    KeWaitForSingleObject(&Read->Arrived, Executive, KernelMode, FALSE, NULL);
     if (!NT_SUCCESS(Read->Transfer.Status)) {
         MiCountPaging(&MiPaging.ReadErrors, 1);
     }
@@ -214,17 +272,17 @@ static NTSTATUS MiJudgePage(PMI_READ Read, ULONG Index, NTSTATUS Status)
     return Status;
 }
 
-/* The page is there; the wanted one is mapped, another goes to the standby list. */
-static VOID MiKeepPage(PFN_NUMBER Pfn, BOOLEAN Wanted)
+/* The page is there: it is mapped, or goes to the standby list. */
+static VOID MiKeepPage(PFN_NUMBER Pfn, BOOLEAN Wanted, BOOLEAN Map)
 {
     PMMPFN Entry = MiPfnEntry(Pfn);
     PMI_NODE Node = &MiNodes[Entry->Node];
     ULONG64 State = MiAcquireLock(&Node->Lock);
     Entry->Flags &= (UCHAR)~MI_PAGE_READING;
     Entry->Flink = MI_NO_PAGE;
-    BOOLEAN Map = Wanted && !(Entry->Flags & MI_PAGE_DELETED);
+    Map &= !(Entry->Flags & MI_PAGE_DELETED) && Entry->Priority != MI_PRIORITY_MARK;
     if (Map) {
-        MiMapPageAgain(Pfn);
+        MiMapPageAgain(Pfn, Wanted);
     }
     MiReleaseLock(&Node->Lock, State);
     if (!Map) {
@@ -259,13 +317,13 @@ static NTSTATUS MiPerformRead(PMI_READ Read)
     }
     for (ULONG i = 1; i < Read->Pages; i++) {
         if (NT_SUCCESS(MiJudgePage(Read, i, All))) {
-            MiKeepPage(Read->Frames[i], FALSE);
+            MiKeepPage(Read->Frames[i], FALSE, FALSE);
         } else {
             MiDropPage(Read->Frames[i]);
         }
     }
     if (NT_SUCCESS(Status)) {
-        MiKeepPage(Read->Frames[0], TRUE);
+        MiKeepPage(Read->Frames[0], TRUE, TRUE);
     } else {
         MiDropPage(Read->Frames[0]);
     }
@@ -278,9 +336,9 @@ VOID MiResolveHardFault(PMMPTE Pte, MMPTE Old, PKTRAP_FRAME Frame)
     NTSTATUS Status = STATUS_SUCCESS;
     KIRQL Irql;
     KeRaiseIrql(APC_LEVEL, &Irql);
-    PMI_READ Read = MiAcquireRead();
+    PMI_READ Read = MiAcquireRead(NULL);
     if (MiClaimWanted(Read, Pte, Old)) {
-        MiClaimAhead(Read);
+        MiClaimNeighbours(Read, Pte);
         MiCountPaging(&MiPaging.HardFaults, 1);
         Status = MiPerformRead(Read);
     }
@@ -291,4 +349,65 @@ VOID MiResolveHardFault(PMMPTE Pte, MMPTE Old, PKTRAP_FRAME Frame)
         KiBugCheck(KERNEL_DATA_INPAGE_ERROR, (ULONG_PTR)Pte, (ULONG_PTR)(LONG_PTR)Status, Old.Long,
                    Va, Frame);
     }
+}
+
+/* ---- reads that nobody waits for ------------------------------------------------------------- */
+
+/* Whoever wants a page that could not be read tries himself. */
+static VOID MiFurtherArrived(PMI_TRANSFER Transfer)
+{
+    PMI_READ Read = Transfer->Context;
+    if (!NT_SUCCESS(Transfer->Status)) {
+        MiCountPaging(&MiPaging.ReadErrors, 1);
+    }
+    for (ULONG i = 0; i < Read->Pages; i++) {
+        if (NT_SUCCESS(MiJudgePage(Read, i, Transfer->Status))) {
+            MiKeepPage(Read->Frames[i], FALSE, TRUE);
+        } else {
+            MiDropPage(Read->Frames[i]);
+        }
+    }
+    KeSetEvent(&Read->Done, 0, FALSE);
+    MiLeaveRead(Read);
+}
+
+/* FALSE when the stream ends there, or is not in order on the disk. */
+static BOOLEAN MiStartFurther(PMI_STREAM Stream)
+{
+    LARGE_INTEGER AtOnce = {.QuadPart = 0};
+    PMMPTE Pte = Stream->Next;
+    if (((ULONG_PTR)Pte % PAGE_SIZE == 0 && !MmIsAddressValid(Pte)) ||
+        KeReadStateSemaphore(&MiFreeReads) <= KEPT_READS) {
+        return FALSE;
+    }
+    MMPTE Old = MiReadPte(Pte);
+    PMI_READ Read = MiIsInPagingFile(Old) ? MiAcquireRead(&AtOnce) : NULL;
+    if (Read == NULL) {
+        return FALSE;
+    }
+    Read->File = Old.Soft.PageFileLow;
+    Read->Slot = Old.Soft.PageFileHigh;
+    MiClaimAhead(Read, Pte, Stream->Ahead, 0);
+    ULONG Pages = Read->Pages;
+    Stream->Next = Pte + Pages;
+    if (Pages != 0) {
+        MiStartRead(Read, Pages, MiFurtherArrived);
+    } else {
+        MiLeaveRead(Read);
+    }
+    return Pages >= FIRST_AHEAD;
+}
+
+VOID MiReadFurther(PMMPTE Pte)
+{
+    KIRQL Irql;
+    PMI_STREAM Stream = MiFindStream(Pte, DEPTH * READ_PAGES);
+    if (Stream == NULL) {
+        return;
+    }
+    KeRaiseIrql(APC_LEVEL, &Irql);
+    ULONG Most = Stream->Ahead == READ_PAGES ? DEPTH : 1;
+    Stream->Ahead = MiDouble(Stream->Ahead);
+    while (Most-- != 0 && Stream->Next - Pte < DEPTH * READ_PAGES && MiStartFurther(Stream)) {}
+    KeLowerIrql(Irql);
 }

@@ -52,6 +52,7 @@
 
 #define MI_PRIORITY_COLD   1 /* of POOL_COLD_ALLOCATION */
 #define MI_PRIORITY_AHEAD  2 /* read with a neighbour, not asked for yet */
+#define MI_PRIORITY_MARK   3 /* the same, and who asks for it goes through memory in order */
 #define MI_PRIORITY_NORMAL 5
 
 #define MI_OLDEST 7 /* age of a valid PTE's page, in SoftwareWsIndex */
@@ -96,8 +97,8 @@ MMPTE MiMakeTransitionPte(PFN_NUMBER Pfn, ULONG Protection);
  * The caller tries again in any case. <= APC_LEVEL.
  */
 VOID MiResolveTransition(PMMPTE Pte, MMPTE Old);
-/* Maps a page in transition where its PTE is. The node's lock is held. */
-VOID MiMapPageAgain(PFN_NUMBER Pfn);
+/* Maps a page in transition where its PTE is, as used or not. The node's lock is held. */
+VOID MiMapPageAgain(PFN_NUMBER Pfn, BOOLEAN Used);
 /*
  * Takes the page of a valid PTE out of use: it is in transition, with a reference of the caller's,
  * who makes the processors forget it and gives the reference back (MiReleasePage). MI_NO_PAGE when
@@ -194,6 +195,8 @@ VOID MiInitializeInPage(VOID);
  * Bug check 0x7A (PTE's address, status, PTE, address) when it can't be read. <= APC_LEVEL.
  */
 VOID MiResolveHardFault(PMMPTE Pte, MMPTE Old, PKTRAP_FRAME Frame);
+/* Somebody wants a page of MI_PRIORITY_MARK: reads pages far behind it. <= APC_LEVEL. */
+VOID MiReadFurther(PMMPTE Pte);
 /* Under the node's lock: notes a wait for the read that brings a page, and returns it. */
 struct _MI_READ *MiJoinRead(PFN_NUMBER Pfn);
 VOID MiWaitForRead(struct _MI_READ *Read);

@@ -17,17 +17,30 @@ MMPTE MiMakeTransitionPte(PFN_NUMBER Pfn, ULONG Protection)
 
 /* ---- found again ----------------------------------------------------------------------------- */
 
-VOID MiMapPageAgain(PFN_NUMBER Pfn)
+VOID MiMapPageAgain(PFN_NUMBER Pfn, BOOLEAN Used)
 {
     PMMPFN Entry = MiPfnEntry(Pfn);
     MMPTE Value = MiMakeValidPte(Pfn, Entry->OriginalPte.Soft.Protection);
     Value.Hard.Dirty = (Entry->Flags & MI_PAGE_MODIFIED) != 0;
+    Value.Hard.Accessed = Used;
     Entry->Flags &= (UCHAR)~MI_PAGE_MODIFIED;
     Entry->Priority = Entry->OriginalPte.Soft.Cold ? MI_PRIORITY_COLD : MI_PRIORITY_NORMAL;
     Entry->Flink = MI_NO_PAGE;
     Entry->u2.ShareCount = 1;
     Entry->PageLocation = ActiveAndValid;
     MiWritePte(Entry->PteAddress, Value);
+}
+
+/* The same for a page on a list, or on its way to the disk. */
+static VOID MiFindPageAgain(PMI_NODE Node, PFN_NUMBER Pfn)
+{
+    if (MiPfnEntry(Pfn)->PageLocation == TransitionPage) {
+        MiPfnEntry(Pfn)->ReferenceCount++;
+    } else {
+        MiUnlinkPage(Node, Pfn);
+    }
+    MiMapPageAgain(Pfn, TRUE);
+    MiCountPaging(&MiPaging.SoftFaults, 1);
 }
 
 VOID MiResolveTransition(PMMPTE Pte, MMPTE Old)
@@ -40,20 +53,21 @@ VOID MiResolveTransition(PMMPTE Pte, MMPTE Old)
         MiReleaseLock(&Node->Lock, State);
         return;
     }
+    BOOLEAN Further = Entry->Priority == MI_PRIORITY_MARK;
+    struct _MI_READ *Read = NULL;
     if (Entry->Flags & MI_PAGE_READING) {
-        struct _MI_READ *Read = MiJoinRead(Pfn);
-        MiReleaseLock(&Node->Lock, State);
-        MiWaitForRead(Read);
-        return;
-    }
-    if (Entry->PageLocation == TransitionPage) {
-        Entry->ReferenceCount++;
+        Read = MiJoinRead(Pfn);
+        Entry->Priority = MI_PRIORITY_NORMAL;
     } else {
-        MiUnlinkPage(Node, Pfn);
+        MiFindPageAgain(Node, Pfn);
     }
-    MiMapPageAgain(Pfn);
     MiReleaseNode(Node, State);
-    MiCountPaging(&MiPaging.SoftFaults, 1);
+    if (Further) {
+        MiReadFurther(Pte);
+    }
+    if (Read != NULL) {
+        MiWaitForRead(Read);
+    }
 }
 
 /* ---- taken out of use ------------------------------------------------------------------------ */

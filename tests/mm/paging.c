@@ -232,11 +232,14 @@ TEST(PagingCluster, "mm/paging/neighbours-come-with-a-page", "inpage.c")
     if (CHECK(Va != NULL)) {
         PageOut(Va, PAGES);
         ULONG Reads = Disk.Reads;
-        CHECK_EQ(Va[0], (ULONG_PTR)Va);
+        CHECK_NE(Va[3 * 512], 0); /* no earlier read ended just before it */
         CHECK_EQ(Disk.Reads, Reads + 1);
-        CHECK_EQ(StateOf(Va + 512), StandbyPageList);
-        CHECK(IsFilled(Va, 8));
+        for (ULONG i = 4; i < 3 + 8; i++) {
+            CHECK_EQ(StateOf(Va + i * 512), StandbyPageList);
+            CHECK_NE(Va[i * 512], 0);
+        }
         CHECK_EQ(Disk.Reads, Reads + 1);
+        CHECK(IsFilled(Va, PAGES));
         MiFreePoolPages(Va);
     }
     DiskClose(&Disk);
@@ -251,7 +254,7 @@ TEST(PagingSequence, "mm/paging/who-reads-in-order-gets-longer-reads", "inpage.c
         PageOut(Va, 200);
         ULONG Reads = Disk.Reads;
         CHECK(IsFilled(Va, 200));
-        CHECK_EQ(Disk.LargestRead, 64);
+        CHECK(Disk.LargestRead >= 64);
         CHECK(Disk.Reads - Reads <= 8);
         MiFreePoolPages(Va);
     }
