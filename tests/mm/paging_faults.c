@@ -1,0 +1,199 @@
+/*
+ * paging_faults.c - tests of who brings pages back, and which leave: reads with neighbours, two who
+ * want one page, cold memory, pages that are cleared in advance, other processors.
+ */
+#include "tests/ke/smp.h"
+#include "tests/mm/paging_disk.h"
+
+#define PAGES 24
+#define ABOVE 9 /* a priority above the tests': such a thread runs at once */
+
+/* ---- reads ---------------------------------------------------------------------------------- */
+
+TEST(PagingCluster, "mm/paging/neighbours-come-with-a-page", "inpage.c")
+{
+    PAGING_DISK Disk;
+    REQUIRE(DiskOpen(&Disk, 64));
+    PULONG64 Va = FillPages(PAGES);
+    if (CHECK(Va != NULL)) {
+        PageOut(Va, PAGES);
+        ULONG Reads = Disk.Reads;
+        CHECK_NE(Va[3 * 512], 0); /* no earlier read ended just before it */
+        CHECK_EQ(Disk.Reads, Reads + 1);
+        for (ULONG i = 4; i < 3 + 8; i++) {
+            CHECK_EQ(StateOf(Va + i * 512), StandbyPageList);
+            CHECK_NE(Va[i * 512], 0);
+        }
+        CHECK_EQ(Disk.Reads, Reads + 1);
+        CHECK(IsFilled(Va, PAGES));
+        MiFreePoolPages(Va);
+    }
+    DiskClose(&Disk);
+}
+
+TEST(PagingSequence, "mm/paging/who-reads-in-order-gets-longer-reads", "inpage.c")
+{
+    PAGING_DISK Disk;
+    REQUIRE(DiskOpen(&Disk, 512));
+    PULONG64 Va = FillPages(200);
+    if (CHECK(Va != NULL)) {
+        PageOut(Va, 200);
+        ULONG Reads = Disk.Reads;
+        CHECK(IsFilled(Va, 200));
+        CHECK(Disk.LargestRead >= 64);
+        CHECK(Disk.Reads - Reads <= 8);
+        MiFreePoolPages(Va);
+    }
+    DiskClose(&Disk);
+}
+
+TEST(PagingOneWrite, "mm/paging/pages-that-leave-together-are-one-write", "modified.c")
+{
+    PAGING_DISK Disk;
+    REQUIRE(DiskOpen(&Disk, 512));
+    MiEmptyWorkingSet();
+    MiFlushModifiedPages();
+    PULONG64 Va = FillPages(200);
+    if (CHECK(Va != NULL)) {
+        ULONG Writes = Disk.Writes;
+        PageOut(Va, 200);
+        CHECK_EQ(Disk.Writes, Writes + 1);
+        CHECK(Disk.LargestWrite >= 200);
+        MMPTE First = MiReadPte(MiGetPteAddress(Va));
+        MMPTE Last = MiReadPte(MiGetPteAddress(Va + 199 * 512));
+        CHECK_EQ(Last.Soft.PageFileHigh - First.Soft.PageFileHigh, 199);
+        MiFreePoolPages(Va);
+    }
+    DiskClose(&Disk);
+}
+
+/* Two threads that want one page. */
+static struct {
+    volatile ULONG64 *Va;
+    ULONG64 Seen;
+} Other;
+
+static VOID NTAPI WantPage(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    Other.Seen = *Other.Va;
+}
+
+TEST(PagingCollided, "mm/paging/two-who-want-one-page-make-one-read", "PAGE-6")
+{
+    PAGING_DISK Disk;
+    REQUIRE(DiskOpen(&Disk, 64));
+    PULONG64 Va = FillPages(1);
+    if (CHECK(Va != NULL)) {
+        PageOut(Va, 1);
+        ULONG64 Collided = MiPaging.CollidedFaults;
+        ULONG Reads = Disk.Reads;
+        Disk.Hold = TRUE;
+        Other.Va = Va;
+        PKTHREAD First = TestStartThread(WantPage, NULL, ABOVE);
+        PKTHREAD Second = TestStartThread(WantPage, NULL, ABOVE);
+        DiskRelease(&Disk);
+        TestJoinThread(First);
+        TestJoinThread(Second);
+        CHECK_EQ(Other.Seen, (ULONG_PTR)Va);
+        CHECK_EQ(Disk.Reads, Reads + 1);
+        CHECK_EQ(MiPaging.CollidedFaults, Collided + 1);
+        MiFreePoolPages(Va);
+    }
+    DiskClose(&Disk);
+}
+
+/* ---- advice, ageing, clearing --------------------------------------------------------------- */
+
+TEST(PagingCold, "mm/paging/cold-memory-is-the-first-to-be-reused",
+     "APP-10 The cold flag asks for memory from pages that are likely to be paged out soon.")
+{
+    PULONG64 Warm = ExAllocatePoolWithTag(PagedPool, 4 * PAGE_SIZE, TEST_TAG);
+    PULONG64 Cold = ExAllocatePoolWithTag((POOL_TYPE)(PagedPool | POOL_COLD_ALLOCATION),
+                                          4 * PAGE_SIZE, TEST_TAG);
+    if (CHECK(Warm != NULL && Cold != NULL)) {
+        for (ULONG i = 0; i < 4; i++) {
+            (VOID) * (volatile ULONG64 *)&Warm[i * 512];
+            (VOID) * (volatile ULONG64 *)&Cold[i * 512];
+            CHECK_EQ(MiReadPte(MiGetPteAddress(&Cold[i * 512])).Hard.SoftwareWsIndex, MI_OLDEST);
+            CHECK_EQ(MiReadPte(MiGetPteAddress(&Warm[i * 512])).Hard.SoftwareWsIndex, 0);
+        }
+        MiTrimPages(Warm, 4);
+        MiTrimPages(Cold, 4);
+        PFN_NUMBER Pfn = MiReadPte(MiGetPteAddress(Cold)).Trans.PageFrameNumber;
+        CHECK_EQ(MiPfnEntry(Pfn)->Priority, MI_PRIORITY_COLD);
+        Pfn = MiReadPte(MiGetPteAddress(Warm)).Trans.PageFrameNumber;
+        CHECK_EQ(MiPfnEntry(Pfn)->Priority, MI_PRIORITY_NORMAL);
+    }
+    PoolFreeIfAny(Warm);
+    PoolFreeIfAny(Cold);
+}
+
+TEST(PagingZeroThread, "mm/paging/the-zero-page-thread-clears-free-pages", "ZERO-1")
+{
+    PFN_NUMBER Zeroed = MiPagesOnList(ZeroedPageList);
+    MiHoldZeroing(FALSE);
+    MiCallZeroing();
+    for (ULONG i = 0; i < 1000 && MiPagesOnList(ZeroedPageList) <= MiPagesOnList(FreePageList);
+         i++) {
+        LARGE_INTEGER Moment = {.QuadPart = -10000};
+        KeDelayExecutionThread(KernelMode, FALSE, &Moment);
+    }
+    MiHoldZeroing(TRUE);
+    CHECK_GE(MiPagesOnList(ZeroedPageList) + 1, MiPagesOnList(FreePageList));
+    CHECK_GE(MiPagesOnList(ZeroedPageList), Zeroed);
+    PFN_NUMBER Pfn = MiAllocatePage(MiPageZeroed);
+    CHECK(TestIsZero(MiPfnToAddress(Pfn), PAGE_SIZE));
+    MiFreePage(Pfn);
+}
+
+TEST(PagingZeroHeld, "mm/paging/who-holds-the-zero-page-thread-sees-no-list-change", "ZERO-2")
+{
+    PFN_NUMBER Zeroed = MiPagesOnList(ZeroedPageList);
+    MiCallZeroing();
+    LARGE_INTEGER Moment = {.QuadPart = -100000};
+    KeDelayExecutionThread(KernelMode, FALSE, &Moment);
+    CHECK_EQ(MiPagesOnList(ZeroedPageList), Zeroed);
+}
+
+/* ---- several processors --------------------------------------------------------------------- */
+
+static struct {
+    volatile ULONG64 *Word;
+    volatile BOOLEAN Stop;
+    ULONG64 Count;
+} Counter;
+
+static VOID NTAPI CountInPage(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+    while (!Counter.Stop) {
+        (*Counter.Word)++;
+        Counter.Count++;
+    }
+}
+
+TEST(PagingShootdown, "mm/paging/no-processor-writes-to-a-page-that-has-left", "WS-2")
+{
+    PAGING_DISK Disk;
+    if (KeNumberProcessors == 1) {
+        SKIP("there is one processor");
+    }
+    REQUIRE(DiskOpen(&Disk, 64));
+    PULONG64 Va = FillPages(1);
+    if (CHECK(Va != NULL)) {
+        Va[9] = 0;
+        Counter.Word = &Va[9];
+        Counter.Stop = FALSE;
+        Counter.Count = 0;
+        PKTHREAD Thread = TestStartOn(1, CountInPage, NULL);
+        for (ULONG i = 0; i < 20; i++) {
+            PageOut(Va, 1);
+        }
+        Counter.Stop = TRUE;
+        TestJoinThread(Thread);
+        CHECK_EQ(Va[9], Counter.Count);
+        MiFreePoolPages(Va);
+    }
+    DiskClose(&Disk);
+}
