@@ -40,10 +40,19 @@ static BOOLEAN MiTryCharge(SIZE_T Pages)
     return TRUE;
 }
 
+/* By how much a charge would pass the limit; it may have become possible by now, for 1 then. */
+static SIZE_T MiShortage(SIZE_T Pages)
+{
+    SIZE_T Limit = __atomic_load_n(&MmTotalCommitLimit, __ATOMIC_RELAXED);
+    SIZE_T Committed = __atomic_load_n(&MmTotalCommittedPages, __ATOMIC_RELAXED);
+    SIZE_T Left = Committed < Limit ? Limit - Committed : 0;
+    return Pages > Left ? Pages - Left : 1;
+}
+
 BOOLEAN MiChargeCommit(SIZE_T Pages)
 {
     while (!MiTryCharge(Pages)) {
-        if (!MiGrowPagingFiles(Pages)) {
+        if (!MiGrowPagingFiles(MiShortage(Pages))) {
             return FALSE;
         }
     }

@@ -165,6 +165,9 @@ static ULONG MiGrowPagingFile(PMI_PAGING_FILE File, SIZE_T Pages)
 BOOLEAN MiGrowPagingFiles(SIZE_T Pages)
 {
     SIZE_T Grown = 0;
+    if (Pages > MiPossibleGrowth()) {
+        return FALSE; /* it could not be promised all the same */
+    }
     for (ULONG i = 0; i < MiPagingFileCount && Grown < Pages; i++) {
         Grown += MiGrowPagingFile(&MiPagingFiles[i], Pages - Grown);
     }

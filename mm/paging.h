@@ -176,7 +176,7 @@ ULONG MiTakeSlots(ULONG Wanted, PULONG File, PULONG First);
 VOID MiReturnSlot(MMPTE Pte);
 /* The same for a slot that cannot be written: nobody gets it again, and commit shrinks. */
 VOID MiRetireSlot(ULONG File, ULONG Slot);
-/* More slots, as files may grow, until Pages more can be promised. FALSE when they cannot. */
+/* Pages more slots, if files may still grow by as many; FALSE and nothing if not. */
 BOOLEAN MiGrowPagingFiles(SIZE_T Pages);
 /* How many slots that could bring. */
 SIZE_T MiPossibleGrowth(VOID);

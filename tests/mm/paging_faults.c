@@ -197,3 +197,32 @@ TEST(PagingShootdown, "mm/paging/no-processor-writes-to-a-page-that-has-left", "
     }
     DiskClose(&Disk);
 }
+
+/* ---- files that grow ------------------------------------------------------------------------ */
+
+/* Paging files that nobody writes to, of 64 pages that may become 300. */
+static VOID NeverStart(PMI_PAGING_DEVICE Device, PMI_TRANSFER Transfer)
+{
+    UNREFERENCED_PARAMETER(Device);
+    UNREFERENCED_PARAMETER(Transfer);
+    CHECK(FALSE);
+}
+static MI_PAGING_DEVICE Small = {.Name = "small", .Start = NeverStart};
+
+TEST(PagingGrows, "mm/paging/a-paging-file-grows-when-more-is-promised", "SLOT-2")
+{
+    ULONG Number;
+    TestSuspendPaging();
+    REQUIRE_EQ(MiCreatePagingFile(&Small, 0, 64, 300, &Number), STATUS_SUCCESS);
+    SIZE_T Limit = MmTotalCommitLimit, Held = TestHoldCommit(10);
+    CHECK(!MiChargeCommit(10 + 236 + 1)); /* more than it may become: nothing changes */
+    CHECK_EQ(MmTotalCommitLimit, Limit);
+    CHECK(MiChargeCommit(10 + 236));
+    CHECK_EQ(MmTotalCommitLimit, Limit + 236);
+    CHECK_EQ(MiPagingFiles[Number].Size, 300);
+    CHECK(!MiChargeCommit(1));
+    MiReturnCommit(10 + 236 + Held);
+    CHECK_EQ(MiClosePagingFile(Number), STATUS_SUCCESS);
+    CHECK_EQ(MmTotalCommitLimit, Limit - 63);
+    TestResumePaging();
+}
