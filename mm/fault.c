@@ -21,6 +21,8 @@
  *   FAULT-3  The entry is published last: PFN data is complete when another processor sees it.
  *   FAULT-4  A fault that may be resolved always is: commit was charged when the page was promised.
  *            With a paging file it may have to wait until another page has been written.
+ *   FAULT-5  A page that can't be read is STATUS_IN_PAGE_ERROR for whoever guards the touch, with the
+ *            disk's status as its third parameter, and 0x7A if nobody does.
  */
 #include "mm/paging.h"
 
@@ -210,7 +212,7 @@ static NTSTATUS MiResolve(PMI_FAULT Fault)
     if (MiIsTransition(Fault->Walk.Value)) {
         MiResolveTransition(Fault->Walk.Entry, Fault->Walk.Value);
     } else if (MiIsInPagingFile(Fault->Walk.Value)) {
-        MiResolveHardFault(Fault->Walk.Entry, Fault->Walk.Value, Fault->Frame);
+        return MiResolveHardFault(Fault->Walk.Entry, Fault->Walk.Value);
     } else {
         MiResolveDemandZero(Fault);
     }
@@ -235,8 +237,14 @@ NTSTATUS MmAccessFault(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFram
     return MiResolve(&Fault);
 }
 
-VOID MiStopOnUserFault(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFrame)
+VOID MiStopOnUnhandledFault(NTSTATUS Status, ULONG_PTR ErrorCode, PVOID Address,
+                            PKTRAP_FRAME TrapFrame)
 {
     MI_FAULT Fault = {.Address = Address, .ErrorCode = ErrorCode, .Frame = TrapFrame};
+    if (Status != STATUS_ACCESS_VIOLATION) {
+        PMMPTE Pte = MiGetPteAddress(Address);
+        KiBugCheck(KERNEL_DATA_INPAGE_ERROR, (ULONG_PTR)Pte, (ULONG_PTR)(LONG_PTR)Status,
+                   MiReadPte(Pte).Long, (ULONG_PTR)Address, TrapFrame);
+    }
     MiStopOnNothing(&Fault, USER_VA);
 }

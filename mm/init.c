@@ -63,7 +63,7 @@ INIT VOID MmInitialize(PBOOT_INFORMATION BootInformation)
                      MmHighestPhysicalPage, 0);
     }
     MmTotalCommitLimit = Available - MI_COMMIT_RESERVE;
-    KiRegisterPageFaultRoutine(MmAccessFault, MiStopOnUserFault);
+    KiRegisterPageFaultRoutine(MmAccessFault, MiStopOnUnhandledFault);
 }
 
 /* Not in the init section, which it frees. */

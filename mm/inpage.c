@@ -13,7 +13,7 @@
  * says that the stream goes on, and begins the next. Reads of a stream become longer with each, and
  * end with the first fault that follows none.
  *
- * A page that cannot be read stops the machine (0x7A): its contents are lost, and nothing that the
+ * A page that cannot be read is an exception (FAULT-5): its contents are lost, and nothing that the
  * thread could be given in their place is right. What was to be read ahead is tried again by who
  * wants it. When a transfer of many pages fails, the wanted page is read once more alone.
  *
@@ -331,7 +331,7 @@ static NTSTATUS MiPerformRead(PMI_READ Read)
     return Status;
 }
 
-VOID MiResolveHardFault(PMMPTE Pte, MMPTE Old, PKTRAP_FRAME Frame)
+NTSTATUS MiResolveHardFault(PMMPTE Pte, MMPTE Old)
 {
     NTSTATUS Status = STATUS_SUCCESS;
     KIRQL Irql;
@@ -344,11 +344,7 @@ VOID MiResolveHardFault(PMMPTE Pte, MMPTE Old, PKTRAP_FRAME Frame)
     }
     MiLeaveRead(Read);
     KeLowerIrql(Irql);
-    if (!NT_SUCCESS(Status)) {
-        ULONG_PTR Va = Frame != NULL ? Frame->FaultAddress : (ULONG_PTR)MiPteToAddress(Pte);
-        KiBugCheck(KERNEL_DATA_INPAGE_ERROR, (ULONG_PTR)Pte, (ULONG_PTR)(LONG_PTR)Status, Old.Long,
-                   Va, Frame);
-    }
+    return Status;
 }
 
 /* ---- reads that nobody waits for ------------------------------------------------------------- */

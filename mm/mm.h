@@ -716,8 +716,11 @@ typedef struct _MI_FAULT_COUNTERS {
 extern MI_FAULT_COUNTERS MiFaults;
 
 KI_PAGE_FAULT_ROUTINE MmAccessFault;
-/* Bug check 0x50, 0xF: the status of a user address was raised, and nobody handled it. */
-KI_UNHANDLED_FAULT_ROUTINE MiStopOnUserFault;
+/*
+ * The status of a fault was raised, and nobody handled it: bug check 0x50, 0xF for a user address,
+ * 0x7A (PTE's address, status, PTE, address) for a page that could not be read.
+ */
+KI_UNHANDLED_FAULT_ROUTINE MiStopOnUnhandledFault;
 
 /* ---- start-up (init.c) ----------------------------------------------------------------------- */
 

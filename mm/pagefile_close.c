@@ -49,7 +49,11 @@ static BOOLEAN MiDetachPte(PMMPTE Pte, ULONG Number)
         if (Old.Soft.PageFileLow != Number) {
             return TRUE;
         }
-        MiResolveHardFault(Pte, Old, NULL);
+        NTSTATUS Status = MiResolveHardFault(Pte, Old);
+        if (!NT_SUCCESS(Status)) {
+            KeBugCheckEx(KERNEL_DATA_INPAGE_ERROR, (ULONG_PTR)Pte, (ULONG_PTR)(LONG_PTR)Status,
+                         Old.Long, (ULONG_PTR)MiPteToAddress(Pte));
+        }
         return FALSE;
     }
     return (!Old.Hard.Valid && !MiIsTransition(Old)) || !MiIsPfn(Old.Hard.PageFrameNumber) ||

@@ -191,10 +191,10 @@ SIZE_T MiFreeSlots(VOID);
 
 VOID MiInitializeInPage(VOID);
 /*
- * A fault on a PTE that names a slot. The caller tries again. Frame is NULL when nobody touched it.
- * Bug check 0x7A (PTE's address, status, PTE, address) when it can't be read. <= APC_LEVEL.
+ * A fault on a PTE that names a slot. The caller tries again, unless the page can't be read: then
+ * it gets the disk's status. <= APC_LEVEL.
  */
-VOID MiResolveHardFault(PMMPTE Pte, MMPTE Old, PKTRAP_FRAME Frame);
+NTSTATUS MiResolveHardFault(PMMPTE Pte, MMPTE Old);
 /* Somebody wants a page of MI_PRIORITY_MARK: reads pages far behind it. <= APC_LEVEL. */
 VOID MiReadFurther(PMMPTE Pte);
 /* Under the node's lock: notes a wait for the read that brings a page, and returns it. */

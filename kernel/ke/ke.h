@@ -262,7 +262,8 @@ typedef struct _KTRAP_FRAME {
  */
 typedef NTSTATUS KI_PAGE_FAULT_ROUTINE(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFrame);
 /* Stops the machine over a fault whose status was raised as an exception that nobody handled. */
-typedef VOID KI_UNHANDLED_FAULT_ROUTINE(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFrame);
+typedef VOID KI_UNHANDLED_FAULT_ROUTINE(NTSTATUS Status, ULONG_PTR ErrorCode, PVOID Address,
+                                        PKTRAP_FRAME TrapFrame);
 VOID KiRegisterPageFaultRoutine(KI_PAGE_FAULT_ROUTINE *Routine,
                                 KI_UNHANDLED_FAULT_ROUTINE *Unhandled);
 

@@ -107,15 +107,18 @@ static VOID KiDispatchPageFault(PKTRAP_FRAME Frame)
         Status = KiPageFaultRoutine(Frame->ErrorCode, Address, Frame);
     }
     if (!NT_SUCCESS(Status)) {
+        /* What is no violation came from a disk, and is the third parameter of that exception. */
+        BOOLEAN Violation = Status == STATUS_ACCESS_VIOLATION;
         EXCEPTION_RECORD Record = {
-            .ExceptionCode = Status,
+            .ExceptionCode = Violation ? Status : STATUS_IN_PAGE_ERROR,
             .ExceptionAddress = (PVOID)Frame->Rip,
-            .NumberParameters = 2,
-            .ExceptionInformation = {KiFaultAccess(Frame->ErrorCode), Frame->FaultAddress},
+            .NumberParameters = Violation ? 2 : 3,
+            .ExceptionInformation = {KiFaultAccess(Frame->ErrorCode), Frame->FaultAddress,
+                                     (ULONG)Status},
         };
         if (!KiDispatchException(&Record, Frame)) {
             if (KiUnhandledFaultRoutine != NULL) {
-                KiUnhandledFaultRoutine(Frame->ErrorCode, Address, Frame);
+                KiUnhandledFaultRoutine(Status, Frame->ErrorCode, Address, Frame);
             }
             KiStopUnhandled(&Record, Frame);
         }
