@@ -21,8 +21,8 @@
  *   FAULT-3  The entry is published last: PFN data is complete when another processor sees it.
  *   FAULT-4  A fault that may be resolved always is: commit was charged when the page was promised.
  *            With a paging file it may have to wait until another page has been written.
- *   FAULT-5  A page that can't be read is STATUS_IN_PAGE_ERROR for whoever guards the touch, with the
- *            disk's status as its third parameter, and 0x7A if nobody does.
+ *   FAULT-5  A page that can't be read is STATUS_IN_PAGE_ERROR for whoever guards the touch, with
+ *            the disk's status as its third parameter, and 0x7A if nobody does.
  */
 #include "mm/paging.h"
 

@@ -2,6 +2,7 @@
  * paging_faults.c - tests of who brings pages back, and which leave: reads with neighbours, two who
  * want one page, cold memory, pages that are cleared in advance, other processors.
  */
+#include "kernel/ke/try.h"
 #include "tests/ke/smp.h"
 #include "tests/mm/paging_disk.h"
 
@@ -225,4 +226,52 @@ TEST(PagingGrows, "mm/paging/a-paging-file-grows-when-more-is-promised", "SLOT-2
     CHECK_EQ(MiClosePagingFile(Number), STATUS_SUCCESS);
     CHECK_EQ(MmTotalCommitLimit, Limit - 63);
     TestResumePaging();
+}
+
+/* ---- pages that can't be read --------------------------------------------------------------- */
+
+static EXCEPTION_RECORD Seen;
+
+static LONG LookAt(PEXCEPTION_POINTERS Pointers)
+{
+    Seen = *Pointers->ExceptionRecord;
+    return EXCEPTION_EXECUTE_HANDLER;
+}
+
+/* What a guarded read of a page that is on the disk ends with. */
+static NTSTATUS ReadGuarded(volatile ULONG64 *Va)
+{
+    volatile NTSTATUS Status = STATUS_SUCCESS;
+    KE_TRY
+    {
+        (VOID) * Va;
+    }
+    KE_EXCEPT(LookAt(GetExceptionInformation()))
+    {
+        Status = GetExceptionCode();
+    }
+    KE_END_TRY
+    return Status;
+}
+
+TEST(PagingGuarded, "mm/paging/who-guards-a-touch-gets-an-in-page-error", "FAULT-5")
+{
+    PAGING_DISK Disk;
+    REQUIRE(DiskOpen(&Disk, 64));
+    PULONG64 Va = FillPages(1);
+    if (CHECK(Va != NULL)) {
+        PageOut(Va, 1);
+        Disk.FailReads = TRUE;
+        Disk.FailCount = 64;
+        Disk.FailTimes = 2; /* the read, and the same once more */
+        CHECK_STATUS(ReadGuarded(Va), STATUS_IN_PAGE_ERROR);
+        CHECK_EQ(Seen.NumberParameters, 3);
+        CHECK_EQ(Seen.ExceptionInformation[0], 0);
+        CHECK_EQ(Seen.ExceptionInformation[1], (ULONG_PTR)Va);
+        CHECK_EQ(Seen.ExceptionInformation[2], (ULONG)STATUS_IO_DEVICE_ERROR);
+        CHECK_STATUS(ReadGuarded(Va), STATUS_SUCCESS); /* the disk has recovered */
+        CHECK(IsFilled(Va, 1));
+        MiFreePoolPages(Va);
+    }
+    DiskClose(&Disk);
 }
