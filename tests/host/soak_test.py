@@ -27,7 +27,7 @@ class SoakTest(LauncherTest):
         done = self.tarn('soak', '0.001', '--storms', '--seed', '7')
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.assertIn('storm 1: seed 7, 4 processors, checked mode\n', done.stdout)
-        self.assertRegex(done.stdout, r'soak: \d+ s, 1 storms, 0 of \d+ scenarios')
+        self.assertRegex(done.stdout, r'soak: \d+ s, 1 storms, 0 stores, 0 of \d+ scenarios')
         self.assertIn('totals: switches 30, waits 20, DPCs 1, IPIs 4\n', done.stdout)
 
     def test_what_the_guest_gets(self):
@@ -124,6 +124,23 @@ class OrderTest(LauncherTest):
         self.assertEqual((turn + turn)[:len(kinds)], kinds)
         self.assertEqual(len(set(names)), len(names), 'each scenario before any comes again')
         self.assertEqual(['5', '6'], re.findall(r'seed (\d+),', said))
+
+    def test_stores_are_kept_on_one_processor_and_on_four(self):
+        kernel(self.path('tarn.elf'), tests=['storm/a', 'store/b'])
+        status, said = self.soak(60)
+        self.assertEqual(0, status)
+        stores = [words for words in self.words if words[3] == endurance.STORES]
+        self.assertEqual(['1', '4'], [words[words.index('--cpus') + 1] for words in stores][:2])
+        self.assertIn('--disk', stores[0])
+        self.assertIn('store 1: seed ', said)
+        self.assertRegex(said, rf', {len(stores)} stores, ')
+
+    def test_what_a_store_counts_is_added(self):
+        totals = {}
+        for line in ('# store: page-outs 5, writes 2\n', '# store: page-outs 7, writes 1\r\n',
+                     '# store: at most 9 pages Free\n'):
+            endurance._read_totals(line, totals)
+        self.assertEqual({'page-outs': 12, 'writes': 3}, totals)
 
     def test_the_matrix_begins_anew(self):
         status, said = self.soak(10000)

@@ -151,10 +151,11 @@ static VOID Report(const MI_PAGING_COUNTERS *Before)
              Store.Pages / (ULONG)(0x100000 / PAGE_SIZE),
              (ULONG)(MmNumberOfPhysicalPages / (0x100000 / PAGE_SIZE)), (ULONG)KeNumberProcessors,
              Store.Touches, Store.Changes);
-    DbgPrint("store: %I64u hard faults, %I64u soft, %I64u collided, %I64u waits for a page\n",
-             MiPaging.HardFaults - Before->HardFaults, MiPaging.SoftFaults - Before->SoftFaults,
-             MiPaging.CollidedFaults - Before->CollidedFaults, MiPaging.Waits - Before->Waits);
-    DbgPrint("store: %I64u pages out in %I64u writes, %I64u in in %I64u reads, %I64u trimmed\n",
+    DbgPrint(
+        "store: hard-faults %I64u, soft-faults %I64u, collided %I64u, waits-for-a-page %I64u\n",
+        MiPaging.HardFaults - Before->HardFaults, MiPaging.SoftFaults - Before->SoftFaults,
+        MiPaging.CollidedFaults - Before->CollidedFaults, MiPaging.Waits - Before->Waits);
+    DbgPrint("store: page-outs %I64u, writes %I64u, page-ins %I64u, reads %I64u, trimmed %I64u\n",
              MiPaging.PagesWritten - Before->PagesWritten, MiPaging.Writes - Before->Writes,
              MiPaging.PagesRead - Before->PagesRead, MiPaging.Reads - Before->Reads,
              MiPaging.Trimmed - Before->Trimmed);

@@ -1,11 +1,13 @@
 """`tarn soak SECONDS`: everything, over and over, until the time is over or something fails.
 
 First the model of the dispatcher (tests/model/check) and the fuzzers (build/fuzz), where they are
-there. Then in turns a machine that runs the storms with a seed that no run had before, and
-scenarios of the matrix for as long as that took. The kernel's lines `# storm: switches N, waits
-N, ...` are added up.
+there. Then in turns a machine that runs the storms with a seed that no run had before, one with
+little memory that keeps a store ten times as large, and scenarios of the matrix for as long as the
+storms took. The kernel's lines `# storm: switches N, waits N, ...` and `# store: page-outs N, ...`
+are added up.
 """
 
+import fnmatch
 import os
 import random
 import re
@@ -27,7 +29,11 @@ WALKS = 'fail-nth-'  # scenarios
 WALK_LIMIT = 14400  # seconds: thousands of runs of tests that fill all memory
 MODEL = os.path.join(paths.ROOT, 'tests', 'model', 'check')
 STORMS = 'storm/*'
-TOTALS = re.compile(r'^# storm: ((?:[A-Za-z]+ \d+(?:, )?)+)$')
+STORES = 'store/*'
+STORE_PROCESSORS = (1, 4)
+STORE_WORDS = 'store-mb=1024 store-touches=400000'
+STORE_LIMIT = 1800
+TOTALS = re.compile(r'^# sto(?:rm|re): ((?:[A-Za-z-]+ \d+(?:, )?)+)$')
 MODES = ('checked', 'free')
 STORM_LIMIT = 900  # seconds: some take long on a busy machine with many processors
 
@@ -81,8 +87,11 @@ class Soak:
         self.cpus, self.rounds = cpus, rounds
         self.seed = seed if seed is not None else random.SystemRandom().randrange(1, 900000000)
         self.matrix = [one.name for one in scenario.read_all(kernel, paths.TABLE)]
-        self.first = scenario.choose(scenario.read_table(), [STORMS], kernel)[0].scenario.name
-        self.storms = self.scenarios = self.passes = 0
+        self.logs = {globs: paths.log(scenario.choose(scenario.read_table(), [globs],
+                                                      kernel)[0].scenario.name)
+                     for globs in (STORMS, STORES)
+                     if any(fnmatch.fnmatchcase(test.name, globs) for test in kernel.tests())}
+        self.storms = self.stores = self.scenarios = self.passes = 0
         self.at = 0  # the next scenario of the matrix
         self.totals = {}
 
@@ -122,9 +131,18 @@ class Soak:
               flush=True)
         line = f'seed={self.seed} storm-rounds={self.rounds} mode={mode}'
         self._check(['test', STORMS, '--cpus', str(self.cpus), '--timeout', str(STORM_LIMIT),
-                     '--cmdline', line], paths.log(self.first))
+                     '--cmdline', line], self.logs[STORMS])
         self.storms += 1
         self.seed += 1
+
+    def store(self):
+        """1 GB in 96 MB of memory, on one processor and on four in turns."""
+        cpus = STORE_PROCESSORS[self.stores % len(STORE_PROCESSORS)]
+        print(f'store {self.stores + 1}: seed {self.seed}, {cpus} processors', flush=True)
+        self._check(['test', STORES, '--mem', '96M', '--disk', '2G', '--cpus', str(cpus),
+                     '--timeout', str(STORE_LIMIT),
+                     '--cmdline', f'seed={self.seed} {STORE_WORDS}'], self.logs[STORES])
+        self.stores += 1
 
     def next_scenario(self):
         name = self.matrix[self.at]
@@ -145,15 +163,19 @@ class Soak:
         while True:
             before = time.monotonic()
             self.storm()
-            after = time.monotonic()
-            while not storms_only and time.monotonic() < min(2 * after - before, began + seconds):
+            turn = time.monotonic() - before
+            if STORES in self.logs and not storms_only and time.monotonic() < began + seconds:
+                self.store()
+            end = min(time.monotonic() + turn, began + seconds)
+            while not storms_only and time.monotonic() < end:
                 self.next_scenario()
             if time.monotonic() >= began + seconds:
                 return
 
     def report(self, seconds):
         words = ', '.join(f'{word} {number}' for word, number in self.totals.items())
-        print(f'soak: {seconds:.0f} s, {self.storms} storms, {self.scenarios} of '
+        print(f'soak: {seconds:.0f} s, {self.storms} storms, {self.stores} stores, '
+              f'{self.scenarios} of '
               f'{len(self.matrix)} scenarios ({self.passes} times all)')
         print(f'soak: totals: {words or "none"}', flush=True)
 
