@@ -42,6 +42,7 @@ typedef struct _MI_FAULT {
     ULONG_PTR ErrorCode;
     PKTRAP_FRAME Frame;
     KIRQL Irql;
+    MI_VA_KIND Kind;
     MI_WALK Walk;
 } MI_FAULT, *PMI_FAULT;
 
@@ -169,9 +170,12 @@ static VOID MiResolveDemandZero(PMI_FAULT Fault)
     PMMPFN Entry = MiPfnEntry(Pfn);
     MMPTE New = MiMakeValidPte(Pfn, Old.Soft.Protection);
     New.Hard.Dirty &= (Fault->ErrorCode & PF_WRITE) != 0;
-    New.Hard.SoftwareWsIndex = Old.Soft.Cold ? MI_OLDEST : 0; /* WS-3 */
-    New.Hard.Accessed = !Old.Soft.Cold;
-    Entry->Priority = Old.Soft.Cold ? MI_PRIORITY_COLD : MI_PRIORITY_NORMAL;
+    Entry->Priority = MI_PRIORITY_NORMAL;
+    if (Old.Soft.Cold) { /* WS-3 */
+        New.Hard.SoftwareWsIndex = MI_OLDEST;
+        New.Hard.Accessed = 0;
+        Entry->Priority = MI_PRIORITY_COLD;
+    }
     Entry->PteAddress = Pte;
     Entry->OriginalPte = Old;
     Entry->PteFrame = MiReadPte(MiGetPteAddress(Pte)).Hard.PageFrameNumber;
@@ -188,14 +192,13 @@ static VOID MiResolveDemandZero(PMI_FAULT Fault)
 
 static NTSTATUS MiResolve(PMI_FAULT Fault)
 {
-    MI_VA_KIND Kind = MiAddressKind(Fault->Address);
-    if (Kind == MiVaUser) {
+    if (Fault->Kind == MiVaUser) {
         if (Fault->Irql >= DISPATCH_LEVEL) {
             MiStopAtRaisedIrql(Fault);
         }
         return STATUS_ACCESS_VIOLATION;
     }
-    if (Kind == MiVaSpecialPool) {
+    if (Fault->Kind == MiVaSpecialPool) {
         MiStopInSpecialPool(Fault);
     }
     if (!MiIsPromise(&Fault->Walk)) {
@@ -224,9 +227,10 @@ NTSTATUS MmAccessFault(ULONG_PTR ErrorCode, PVOID Address, PKTRAP_FRAME TrapFram
     MI_FAULT Fault = {.Address = Address,
                       .ErrorCode = ErrorCode,
                       .Frame = TrapFrame,
-                      .Irql = (KIRQL)TrapFrame->PreviousIrql};
+                      .Irql = (KIRQL)TrapFrame->PreviousIrql,
+                      .Kind = MiAddressKind(Address)};
     MiCount(&MiFaults.Total);
-    if (MiAddressKind(Address) == MiVaNonCanonical) {
+    if (Fault.Kind == MiVaNonCanonical) {
         MiStopOnNothing(&Fault, NON_CANONICAL);
     }
     MiWalkTables(Address, &Fault.Walk);
