@@ -17,12 +17,18 @@
  * thread could be given in their place is right. What was to be read ahead is tried again by who
  * wants it. When a transfer of many pages fails, the wanted page is read once more alone.
  *
+ * A page to read into may have to be waited for until another has been written. When so many slots
+ * are bad that none is left to write to, and nobody has freed memory for 10 seconds, the machine
+ * stops (0x4D): more was promised than there is by now.
+ *
  * There is a fixed number of reads at a time, made at start: a fault must not need memory but the
  * page. The thread is at APC_LEVEL while it waits, so that no APC of its own wants the page that it
  * is about to get.
  */
 #include "kernel/rtl/section.h"
 #include "mm/paging.h"
+
+#define LONGEST_WAIT 100000000 /* for a page: 10 s, in steps of 100 ns */
 
 #define MAX_READS   32
 #define KEPT_READS  16  /* that wait for somebody who waits for a page */
@@ -115,8 +121,19 @@ VOID MiWaitForRead(PMI_READ Read)
 
 /* ---- pages to read into ---------------------------------------------------------------------- */
 
+/* Pages that were promised to slots which turned out to be bad: nothing will make one free. */
+static VOID MiGiveUpOnPages(VOID)
+{
+    if (MiAvailablePages() == 0 && MiFreeSlots() == 0 && MiPagesOnList(ModifiedPageList) == 0) {
+        SIZE_T Dirty = MiPagesOnList(ModifiedNoWritePageList);
+        KeBugCheckEx(NO_PAGES_AVAILABLE, Dirty, Dirty, 0,
+                     (ULONG_PTR)(LONG_PTR)MiPaging.LastWriteError);
+    }
+}
+
 VOID MiWaitForPage(VOID)
 {
+    LARGE_INTEGER Long = {.QuadPart = -LONGEST_WAIT};
     KIRQL Irql;
     KeRaiseIrql(APC_LEVEL, &Irql);
     __atomic_fetch_add(&MiPageWaiters, 1, __ATOMIC_SEQ_CST);
@@ -124,7 +141,10 @@ VOID MiWaitForPage(VOID)
     if (MiAvailablePages() == 0) {
         MiCountPaging(&MiPaging.Waits, 1);
         MiCallBalanceManager();
-        KeWaitForSingleObject(&MiPageFreed, Executive, KernelMode, FALSE, NULL);
+        if (KeWaitForSingleObject(&MiPageFreed, Executive, KernelMode, FALSE, &Long) ==
+            STATUS_TIMEOUT) {
+            MiGiveUpOnPages();
+        }
     }
     __atomic_fetch_sub(&MiPageWaiters, 1, __ATOMIC_SEQ_CST);
     KeLowerIrql(Irql);

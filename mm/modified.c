@@ -278,6 +278,7 @@ static VOID MiFinishWrite(PMI_WRITE Write)
     BOOLEAN Good = NT_SUCCESS(Write->Transfer.Status);
     if (!Good) {
         MiCountPaging(&MiPaging.WriteErrors, 1);
+        MiPaging.LastWriteError = Write->Transfer.Status;
         KeSetEvent(&MiWriterEvent, 0, FALSE); /* pages that want another slot */
     }
     for (ULONG i = 0; i < Write->Pages; i++) {

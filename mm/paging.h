@@ -70,6 +70,7 @@ typedef struct _MI_PAGING_COUNTERS {
     ULONG64 Repurposed; /* standby pages that became another's */
     ULONG64 Zeroed;     /* pages cleared in advance */
     ULONG64 NoWrite;    /* pages that no paging file had room for */
+    NTSTATUS LastWriteError;
 } MI_PAGING_COUNTERS;
 extern MI_PAGING_COUNTERS MiPaging;
 
