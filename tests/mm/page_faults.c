@@ -8,9 +8,10 @@
 #include "tests/ke/threads.h"
 #include "tests/mm/paging_disk.h"
 
-BOOT_OPTION(PageFaults, "page-faults",
-            "page-faults=write:SLOTS|read:PAGE|dead|slow|full|none|bit  what the disk was told to "
-            "do, for the tests page-faults/*");
+BOOT_OPTION(
+    PageFaults, "page-faults",
+    "page-faults=write:SLOTS|read:PAGE|dead|promised|slow|full|none|bit  what the disk was told to "
+    "do, for the tests page-faults/*");
 
 #define RUN        32  /* pages */
 #define FIRST_SLOT 256 /* where they go: sector 2048 */
@@ -92,6 +93,20 @@ TEST_FLAGS(FaultsDead, "page-faults/a-disk-that-writes-nothing-costs-its-slots-a
     CHECK(Block != NULL);
     PoolFreeIfAny(Block);
     MiFreePoolPages(Va);
+}
+
+/* More than memory can hold is promised while the disk still seems to be good for the rest. */
+TEST_FLAGS(FaultsPromised, "page-faults/what-was-promised-to-a-dead-disk-is-no-hang",
+           "contract 4.5: 0x4D", TEST_SLOW)
+{
+    NEED_FAULT("promised", NULL);
+    SIZE_T Pages = MmTotalCommitLimit - MmTotalCommittedPages - 64; /* page tables */
+    PUCHAR Va = MiAllocatePoolPages(PagedPool, Pages);
+    REQUIRE(Va != NULL);
+    for (SIZE_T i = 0; i < Pages; i++) {
+        *(volatile UCHAR *)(Va + i * PAGE_SIZE) = 1;
+    }
+    CHECK(FALSE); /* not reached */
 }
 
 /* ---- reads: these machines stop -------------------------------------------------------------- */
