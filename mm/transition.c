@@ -111,8 +111,8 @@ PFN_NUMBER MiTrimPte(PMMPTE Pte)
     }
     PMMPFN Entry = MiPfnEntry(Pfn);
     PMI_NODE Node = &MiNodes[Entry->Node];
-    MMPTE New = MiMakeTransitionPte(Pfn, Entry->OriginalPte.Soft.Protection);
     ULONG64 State = MiAcquireLock(&Node->Lock);
+    MMPTE New = MiMakeTransitionPte(Pfn, Entry->OriginalPte.Soft.Protection);
     if (MiMayTrim(Entry, Pte) && MiMakeTransition(Pte, &Old, New)) {
         if (Old.Hard.Dirty || (Entry->Flags & MI_PAGE_MODIFIED)) {
             Stale = MiNoteDirty(Entry);

@@ -156,11 +156,14 @@ static VOID MiSweep(ULONG Age, SIZE_T Enough)
     MI_TRIM Trim = {.Count = 0};
     SIZE_T All = MiRegions[MiRegionPagedPool].Tabled;
     PMMPTE Ptes = MiGetPteAddress((PVOID)MI_PAGED_POOL);
-    for (SIZE_T i = 0; i < All && MiPagesToCome() + Trim.Count < Enough; i++) {
+    for (SIZE_T i = 0; i < All; i++) {
         MiHand = MiHand + 1 < All ? MiHand + 1 : 0;
         MMPTE Value = MiReadPte(&Ptes[MiHand]);
         if (Value.Hard.Valid && MiAgePage(&Ptes[MiHand], Value) >= Age) {
             MiTrimOne(&Trim, &Ptes[MiHand]);
+            if (MiPagesToCome() + Trim.Count >= Enough) {
+                break;
+            }
         }
     }
     MiEndBatch(&Trim);
