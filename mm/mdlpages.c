@@ -89,13 +89,11 @@ static VOID MiTakeLongRuns(PMI_PAGE_REQUEST Request)
     }
 }
 
-/* One run of all pages, across nodes if that must be. */
+/* One run of all pages, across nodes if that must be and may. */
 static VOID MiTakeOneRun(PMI_PAGE_REQUEST Request)
 {
-    MiTakeRuns(Request, Request->Wanted, 0);
-    if (Request->Taken == 0 && !(Request->Flags & MM_ALLOCATE_FROM_LOCAL_NODE_ONLY)) {
-        MiTakeRunsOf(Request, Request->Wanted, 0, MI_ANY_NODE);
-    }
+    BOOLEAN Local = (Request->Flags & MM_ALLOCATE_FROM_LOCAL_NODE_ONLY) != 0;
+    MiTakeRunsOf(Request, Request->Wanted, 0, Local ? Request->Node : MI_ANY_NODE);
 }
 
 static BOOLEAN MiIsAnywhere(const MI_PAGE_REQUEST *Request)

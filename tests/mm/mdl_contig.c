@@ -2,6 +2,7 @@
  * contigmem.c - tests of contiguous and uncached memory: limits, rights, caching, and who gets it
  * back.
  */
+#include "mm/paging.h"
 #include "tests/mm/mdl_check.h"
 
 #define ANY_HIGH (~0ULL)
@@ -317,6 +318,14 @@ TEST(VirtualForPhysical, "mm/iospace/virtual-address-of-a-page-is-its-own-mappin
     CHECK_EQ(MmGetVirtualForPhysical(Physical(0xFEE00000)), NULL);        /* no memory */
     CHECK_EQ(MmGetVirtualForPhysical(Physical(ANY_HIGH)), NULL);
     MiFreePage(Loose);
+    MiFreePoolPages(Va);
+    Va = MiAllocatePoolPages(PagedPool, 1);
+    REQUIRE(Va != NULL);
+    *Va = 1;
+    PHYSICAL_ADDRESS Address = MmGetPhysicalAddress(Va);
+    CHECK_EQ(MmGetVirtualForPhysical(Address), Va);
+    CHECK_EQ(MiTrimPages(Va, 1), 1);
+    CHECK_EQ(MmGetVirtualForPhysical(Address), NULL); /* in memory, but not mapped */
     MiFreePoolPages(Va);
 }
 

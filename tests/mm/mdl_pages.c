@@ -316,6 +316,12 @@ TEST(PagesNode, "mm/mdl-pages/local-node-only-asks-no-other",
     }
     CHECK_EQ(Foreign, 0);
     Free(Mdl);
+    Mdl = Allocate(0, ANY_HIGH, 0, 4 * PAGE_SIZE,
+                   MM_ALLOCATE_FROM_LOCAL_NODE_ONLY | MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS);
+    REQUIRE(Mdl != NULL);
+    CHECK_EQ(MiPfnEntry(MmGetMdlPfnArray(Mdl)[0])->Node, Node);
+    CHECK(IsRun(MmGetMdlPfnArray(Mdl), 4));
+    Free(Mdl);
 }
 
 TEST(PagesSenseless, "mm/mdl-pages/requests-without-sense-are-null",
