@@ -360,3 +360,44 @@ TEST(ErrorsCollided, "mm/paging/errors/two-who-wait-for-a-read-that-fails-once-b
     }
     DiskClose(&Disk);
 }
+
+/* ---- freed meanwhile ------------------------------------------------------------------------- */
+
+/* The owner of a page that comes along with another's frees it before it is there. */
+static VOID FreeReadAhead(ULONG FailTimes)
+{
+    PAGING_DISK Disk;
+    REQUIRE(DiskOpen(&Disk, 128));
+    MM_COUNTS Before = TestMmCounts();
+    ULONG Free = FileOf(&Disk)->Free;
+    PULONG64 Va = FillPages(1), Ahead = FillPages(1);
+    if (CHECK(Va != NULL && Ahead == Va + 512)) {
+        MiTrimPages(Va, 2);
+        PageOut(Va, 2);
+        CHECK_EQ(SlotOf(Ahead), SlotOf(Va) + 1);
+        FailTransfers(&Disk, FALSE, SlotOf(Ahead), 1, FailTimes);
+        Disk.Hold = TRUE;
+        Wanted.Va = Va;
+        Wanted.Sum = 0;
+        PKTHREAD Thread = TestStartThread(WantPage, NULL, ABOVE);
+        CHECK_EQ(StateOf(Ahead), TransitionPage);
+        MiFreePoolPages(Ahead);
+        DiskRelease(&Disk);
+        TestJoinThread(Thread);
+        CHECK_EQ(Wanted.Sum, (ULONG_PTR)Va);
+        MiFreePoolPages(Va);
+    }
+    TestMmUnchanged(&Before);
+    CHECK_EQ(FileOf(&Disk)->Free, Free);
+    DiskClose(&Disk);
+}
+
+TEST(ErrorsFreedAhead, "mm/paging/errors/memory-freed-while-it-is-read-is-free-behind-it", "PAGE-4")
+{
+    FreeReadAhead(0);
+}
+
+TEST(ErrorsFreedFailed, "mm/paging/errors/memory-freed-during-a-read-that-fails-is-free", "PAGE-4")
+{
+    FreeReadAhead(1);
+}
