@@ -22,7 +22,7 @@
 
 #define SECOND     10000000
 #define PAUSE      500000 /* 50 ms, in steps of 100 ns */
-#define TRIM_BATCH 64     /* pages whose translations are forgotten together */
+#define TRIM_BATCH 256    /* pages whose translations are forgotten together */
 
 static KEVENT MiBalanceEvent;
 static KDPC MiBalanceDpc;
