@@ -21,7 +21,7 @@
 #include "kernel/rtl/section.h"
 #include "mm/paging.h"
 
-#define MAX_WRITES 4 /* at a time */
+#define MAX_WRITES 8 /* at a time */
 
 typedef struct _MI_WRITE {
     MI_TRANSFER Transfer;
@@ -128,8 +128,19 @@ static ULONG MiGather(PPFN_NUMBER Frames, ULONG Wanted)
     return Count;
 }
 
+static BOOLEAN MiIsOrdered(const PFN_NUMBER *Frames, ULONG Count)
+{
+    ULONG i = 1;
+    while (i < Count &&
+           MiPfnEntry(Frames[i - 1])->PteAddress <= MiPfnEntry(Frames[i])->PteAddress) {
+        i++;
+    }
+    return i >= Count;
+}
+
 /*
- * By address, in the shell's steps: few pages, mostly in order. A deleted page has no PTE: first.
+ * By address, in the shell's steps: few pages, most often in order. A deleted page has no PTE:
+ * first.
  */
 static VOID MiOrderByAddress(PPFN_NUMBER Frames, ULONG Count)
 {
@@ -161,8 +172,7 @@ static VOID MiFinishPage(PFN_NUMBER Pfn, ULONG File, ULONG Slot)
     } else {
         Entry->Flags |= MI_PAGE_MODIFIED;
     }
-    MiReleaseLock(&Node->Lock, State);
-    MiReleasePage(Pfn);
+    MiReleasePageLocked(Node, Pfn, State);
 }
 
 /* Nobody has room for a page. */
@@ -251,7 +261,9 @@ static BOOLEAN MiStartWrite(PMI_WRITE Write)
     if (Write->Pages == 0) {
         return FALSE;
     }
-    MiOrderByAddress(Write->Frames, Write->Pages);
+    if (!MiIsOrdered(Write->Frames, Write->Pages)) {
+        MiOrderByAddress(Write->Frames, Write->Pages);
+    }
     for (ULONG i = 0; i < Write->Pages; i++) {
         MiNoteSum(Write->File, Write->Slot + i, Write->Frames[i]);
     }

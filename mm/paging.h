@@ -108,6 +108,8 @@ VOID MiMapPageAgain(PFN_NUMBER Pfn, BOOLEAN Used);
 PFN_NUMBER MiTrimPte(PMMPTE Pte);
 /* Gives up a reference; the last one puts the page on its list (PAGE-1). <= DISPATCH_LEVEL. */
 VOID MiReleasePage(PFN_NUMBER Pfn);
+/* The same under the node's lock, which it gives up. */
+VOID MiReleasePageLocked(PMI_NODE Node, PFN_NUMBER Pfn, ULONG64 State);
 /*
  * Frees what Pages pages of pageable memory from Va on have, in memory and in paging files; their
  * PTEs are zero then. <= APC_LEVEL.

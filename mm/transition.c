@@ -144,17 +144,20 @@ static MMPTE MiListPage(PMI_NODE Node, PFN_NUMBER Pfn)
     return Stale;
 }
 
-VOID MiReleasePage(PFN_NUMBER Pfn)
+VOID MiReleasePageLocked(PMI_NODE Node, PFN_NUMBER Pfn, ULONG64 State)
 {
-    PMMPFN Entry = MiPfnEntry(Pfn);
-    PMI_NODE Node = &MiNodes[Entry->Node];
     MMPTE Stale = {.Long = 0};
-    ULONG64 State = MiAcquireLock(&Node->Lock);
-    if (--Entry->ReferenceCount == 0) {
+    if (--MiPfnEntry(Pfn)->ReferenceCount == 0) {
         Stale = MiListPage(Node, Pfn);
     }
     MiReleaseNode(Node, State);
     MiReturnSlot(Stale);
+}
+
+VOID MiReleasePage(PFN_NUMBER Pfn)
+{
+    PMI_NODE Node = MiNodeOf(Pfn);
+    MiReleasePageLocked(Node, Pfn, MiAcquireLock(&Node->Lock));
 }
 
 /* ---- freed by its owner ---------------------------------------------------------------------- */

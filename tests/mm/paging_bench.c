@@ -99,6 +99,24 @@ BENCH(BenchHardInOrder, "mm/hard-fault/in-order-a-page", "instructions", "")
     MeasureHardFaults(FALSE);
 }
 
+/* From the modified to the standby list, the disk's part left out. */
+BENCH(BenchPageWrite, "mm/write-a-page", "instructions", "")
+{
+    PAGING_DISK Disk;
+    volatile CHAR *Va = MiAllocatePoolPages(PagedPool, PAGES);
+    TouchAll(Va, 0, PAGES);
+    if (DiskOpen(&Disk, PAGES + 64)) {
+        Disk.Device.Start = AnswerAtOnce;
+        TouchAll(Va, 0, PAGES);
+        MiTrimPages((PVOID)Va, PAGES);
+        ULONG64 Start = HalpReadTsc();
+        MiFlushModifiedPages();
+        TestBenchReport(HalpReadTsc() - Start, PAGES);
+        MiFreePoolPages((PVOID)Va);
+        DiskClose(&Disk);
+    }
+}
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 #define MB        64
