@@ -124,7 +124,8 @@ VOID MiWaitForRead(PMI_READ Read)
 /* Pages that were promised to slots which turned out to be bad: nothing will make one free. */
 static VOID MiGiveUpOnPages(VOID)
 {
-    if (MiAvailablePages() == 0 && MiFreeSlots() == 0 && MiPagesOnList(ModifiedPageList) == 0) {
+    if (MiAvailablePages() == 0 && MiFreeSlots() == 0 && MiPagesOnList(ModifiedPageList) == 0 &&
+        !MiIsWriting()) {
         SIZE_T Dirty = MiPagesOnList(ModifiedNoWritePageList);
         KeBugCheckEx(NO_PAGES_AVAILABLE, Dirty, Dirty, 0,
                      (ULONG_PTR)(LONG_PTR)MiPaging.LastWriteError);
@@ -145,6 +146,8 @@ VOID MiWaitForPage(VOID)
             STATUS_TIMEOUT) {
             MiGiveUpOnPages();
         }
+    } else {
+        KeSetEvent(&MiPageFreed, 0, FALSE); /* what was cleared may have been another's wake-up */
     }
     __atomic_fetch_sub(&MiPageWaiters, 1, __ATOMIC_SEQ_CST);
     KeLowerIrql(Irql);
@@ -173,7 +176,7 @@ static BOOLEAN MiClaim(PMI_READ Read, PMMPTE Pte, MMPTE Old, PFN_NUMBER Pfn, UCH
     Entry->Flink = (PFN_NUMBER)Read;
     Entry->PageLocation = TransitionPage;
     Entry->Priority = Priority;
-    Entry->Flags = MI_PAGE_READING;
+    Entry->Flags = MI_PAGE_READING | MI_PAGE_HELD;
     if (!__atomic_compare_exchange_n(&Pte->Long, &Old.Long, New.Long, FALSE, __ATOMIC_ACQ_REL,
                                      __ATOMIC_ACQUIRE)) {
         Entry->Flags = 0;
@@ -302,11 +305,11 @@ static VOID MiKeepPage(PFN_NUMBER Pfn, BOOLEAN Wanted, BOOLEAN Map)
     Entry->Flink = MI_NO_PAGE;
     Map &= !(Entry->Flags & MI_PAGE_DELETED) && Entry->Priority != MI_PRIORITY_MARK;
     if (Map) {
+        Entry->Flags &= (UCHAR)~MI_PAGE_HELD; /* the reference is the mapping's now */
         MiMapPageAgain(Pfn, Wanted);
-    }
-    MiReleaseLock(&Node->Lock, State);
-    if (!Map) {
-        MiReleasePage(Pfn);
+        MiReleaseLock(&Node->Lock, State);
+    } else {
+        MiReleasePageLocked(Node, Pfn, State);
     }
     MiCountPaging(&MiPaging.PagesRead, 1);
 }

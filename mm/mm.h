@@ -263,10 +263,14 @@ BOOLEAN MiBackPages(PVOID Va, SIZE_T Pages, ULONG Protection, ULONG Node);
  * all PTEs are zero then and no processor remembers them. Returns how many pages were freed.
  */
 SIZE_T MiUnmapAndFreePages(PVOID Va, SIZE_T Pages);
-/* What a PTE is between losing its page and becoming zero: the page's number, and no promise. */
+/*
+ * What a PTE is between losing its page and becoming zero: the page's number, and no promise.
+ * Marked as a prototype, which no other PTE here is, so that the number is taken for no slot.
+ */
 static inline MMPTE MiMakeDyingPte(PFN_NUMBER Pfn)
 {
     MMPTE Value = {.Long = 0};
+    Value.Hard.Prototype = 1;
     Value.Hard.PageFrameNumber = Pfn;
     return Value;
 }

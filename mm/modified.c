@@ -21,7 +21,8 @@
 #include "kernel/rtl/section.h"
 #include "mm/paging.h"
 
-#define MAX_WRITES 8 /* at a time */
+#define LOOK_AGAIN 50000 /* 5 ms, in steps of 100 ns */
+#define MAX_WRITES 8     /* at a time */
 
 typedef struct _MI_WRITE {
     MI_TRANSFER Transfer;
@@ -33,7 +34,8 @@ typedef struct _MI_WRITE {
 
 static MI_WRITE MiWrites[MAX_WRITES];
 static KEVENT MiWriterEvent, MiAloneEvent, MiFlushed;
-static BOOLEAN MiFlushWanted, MiWriting, MiReviewWanted, MiWriterReady;
+static LONG MiFlushAsked, MiFlushDone; /* how often, and up to which time */
+static BOOLEAN MiWriting, MiReviewWanted, MiWriterReady;
 static KDPC MiWriterDpc;
 static LONG MiWriterCalled;
 
@@ -52,7 +54,7 @@ INIT VOID MiInitializeWriter(VOID)
 {
     KeInitializeEvent(&MiWriterEvent, SynchronizationEvent, FALSE);
     KeInitializeEvent(&MiAloneEvent, SynchronizationEvent, FALSE);
-    KeInitializeEvent(&MiFlushed, NotificationEvent, FALSE);
+    KeInitializeEvent(&MiFlushed, SynchronizationEvent, FALSE);
     KeInitializeDpc(&MiWriterDpc, MiWriterDpcRoutine, NULL);
     MiWriterReady = TRUE;
 }
@@ -66,23 +68,34 @@ VOID MiCallModifiedWriter(VOID)
 
 VOID MiReviewNoWritePages(VOID)
 {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* a slot came free; who sets aside looks at it then */
     if (MiPagesOnList(ModifiedNoWritePageList) != 0) {
         MiReviewWanted = TRUE;
         MiCallModifiedWriter();
     }
 }
 
-VOID MiAskForWrites(VOID)
+static BOOLEAN MiIsFlushWanted(VOID)
 {
-    KeClearEvent(&MiFlushed);
-    __atomic_store_n(&MiFlushWanted, TRUE, __ATOMIC_RELEASE);
-    MiCallModifiedWriter();
+    return __atomic_load_n(&MiFlushAsked, __ATOMIC_SEQ_CST) !=
+           __atomic_load_n(&MiFlushDone, __ATOMIC_SEQ_CST);
 }
 
+LONG MiAskForWrites(VOID)
+{
+    LONG Ticket = __atomic_add_fetch(&MiFlushAsked, 1, __ATOMIC_SEQ_CST);
+    MiCallModifiedWriter();
+    return Ticket;
+}
+
+/* Each looks again after a while: another one may have cleared the event that was set for both. */
 VOID MiFlushModifiedPages(VOID)
 {
-    MiAskForWrites();
-    KeWaitForSingleObject(&MiFlushed, Executive, KernelMode, FALSE, NULL);
+    LARGE_INTEGER While = {.QuadPart = -LOOK_AGAIN};
+    LONG Ticket = MiAskForWrites();
+    while (__atomic_load_n(&MiFlushDone, __ATOMIC_SEQ_CST) - Ticket < 0) {
+        KeWaitForSingleObject(&MiFlushed, Executive, KernelMode, FALSE, &While);
+    }
 }
 
 /* ---- what is to be written ------------------------------------------------------------------- */
@@ -97,7 +110,7 @@ static BOOLEAN MiIsWritingWanted(VOID)
     }
     MiWriting = MiWriting ? Modified > Memory / 32 || Available < Memory / 4
                           : Modified > Memory / 16 || Available < Memory / 8;
-    return MiWriting || __atomic_load_n(&MiFlushWanted, __ATOMIC_ACQUIRE);
+    return MiWriting || MiIsFlushWanted();
 }
 
 /* The oldest modified page of a node, with a reference for its write. */
@@ -109,7 +122,7 @@ static PFN_NUMBER MiTakeModified(PMI_NODE Node, UCHAR Flags)
         PMMPFN Entry = MiPfnEntry(Pfn);
         MiUnlinkPage(Node, Pfn);
         Entry->PageLocation = TransitionPage;
-        Entry->Flags = (UCHAR)((Entry->Flags & ~MI_PAGE_MODIFIED) | Flags);
+        Entry->Flags = (UCHAR)((Entry->Flags & ~MI_PAGE_MODIFIED) | MI_PAGE_HELD | Flags);
     }
     MiReleaseLock(&Node->Lock, State);
     return Pfn;
@@ -184,11 +197,11 @@ static VOID MiSetAside(PFN_NUMBER Pfn)
     BOOLEAN Last = Entry->ReferenceCount == 1 && !(Entry->Flags & MI_PAGE_DELETED);
     Entry->Flags |= MI_PAGE_MODIFIED;
     if (Last) {
+        Entry->Flags &= (UCHAR)~MI_PAGE_HELD;
         MiInsertPageAtEnd(Node, Pfn, ModifiedNoWritePageList);
-    }
-    MiReleaseLock(&Node->Lock, State);
-    if (!Last) {
-        MiReleasePage(Pfn);
+        MiReleaseLock(&Node->Lock, State);
+    } else {
+        MiReleasePageLocked(Node, Pfn, State);
     }
     MiCountPaging(&MiPaging.NoWrite, 1);
 }
@@ -206,15 +219,19 @@ static VOID MiSetAllAside(VOID)
     }
 }
 
-/* Slots came free: what was set aside is modified again. */
-static VOID MiTakeBack(PMI_NODE Node)
+/* Slots came free: as much of what was set aside is modified again. */
+static VOID MiTakeBack(PMI_NODE Node, SIZE_T Slots)
 {
-    ULONG64 State = MiAcquireLock(&Node->Lock);
-    for (PFN_NUMBER Pfn; (Pfn = Node->NoWrite.Flink) != MI_NO_PAGE;) {
-        MiUnlinkPage(Node, Pfn);
-        MiInsertPageAtEnd(Node, Pfn, ModifiedPageList);
+    for (BOOLEAN More = TRUE; More && Slots != 0; Slots--) {
+        ULONG64 State = MiAcquireLock(&Node->Lock);
+        PFN_NUMBER Pfn = Node->NoWrite.Flink;
+        More = Pfn != MI_NO_PAGE;
+        if (More) {
+            MiUnlinkPage(Node, Pfn);
+            MiInsertPageAtEnd(Node, Pfn, ModifiedPageList);
+        }
+        MiReleaseLock(&Node->Lock, State);
     }
-    MiReleaseLock(&Node->Lock, State);
 }
 
 /* ---- writes ---------------------------------------------------------------------------------- */
@@ -307,6 +324,15 @@ static VOID MiFinishWrite(PMI_WRITE Write)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
+BOOLEAN MiIsWriting(VOID)
+{
+    BOOLEAN Busy = FALSE;
+    for (ULONG i = 0; i < MAX_WRITES; i++) {
+        Busy |= __atomic_load_n(&MiWrites[i].Busy, __ATOMIC_RELAXED);
+    }
+    return Busy;
+}
+
 static ULONG MiFinishWrites(VOID)
 {
     ULONG Busy = 0;
@@ -331,13 +357,14 @@ static VOID MiStartWrites(VOID)
 /* WRITE-3. Who asks behind this has set the thread's event, too. */
 static VOID MiEndFlush(VOID)
 {
-    if (!__atomic_exchange_n(&MiFlushWanted, FALSE, __ATOMIC_ACQ_REL)) {
+    LONG Asked = __atomic_load_n(&MiFlushAsked, __ATOMIC_SEQ_CST);
+    if (!MiIsFlushWanted()) {
         return;
     }
     if (MiPagingFileCount != 0 && MiPagesOnList(ModifiedPageList) != 0) {
-        __atomic_store_n(&MiFlushWanted, TRUE, __ATOMIC_RELEASE);
         KeSetEvent(&MiWriterEvent, 0, FALSE);
     } else {
+        __atomic_store_n(&MiFlushDone, Asked, __ATOMIC_SEQ_CST);
         KeSetEvent(&MiFlushed, 0, FALSE);
     }
 }
@@ -349,8 +376,8 @@ VOID NTAPI MiModifiedPageWriter(PVOID Context)
         KeWaitForSingleObject(&MiWriterEvent, Executive, KernelMode, FALSE, NULL);
         __atomic_store_n(&MiWriterCalled, 0, __ATOMIC_RELEASE);
         if (__atomic_exchange_n(&MiReviewWanted, FALSE, __ATOMIC_ACQ_REL)) {
-            for (ULONG i = 0; i < MiNodeCount && MiFreeSlots() != 0; i++) {
-                MiTakeBack(&MiNodes[i]);
+            for (ULONG i = 0; i < MiNodeCount; i++) {
+                MiTakeBack(&MiNodes[i], MiFreeSlots());
             }
         }
         MiFinishWrites();

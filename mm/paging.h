@@ -31,8 +31,9 @@
  *   PAGE-2  A page's copy on disk is the page's contents as long as neither the PTE's Dirty bit nor
  *           MI_PAGE_MODIFIED is set; when the page is trimmed dirty the copy is given up.
  *   PAGE-3  A page that has more references than its mapping's is not trimmed.
- *   PAGE-4  A page whose owner frees it while it is read or written is MI_PAGE_DELETED: nobody
- *           finds it, and the last reference frees it and its place on disk.
+ *   PAGE-4  A page whose owner frees it while it is trimmed, read or written (MI_PAGE_HELD) is
+ *           MI_PAGE_DELETED: nobody finds it, and the last reference frees it and its place on
+ *           disk. Before its address is given out again no processor has a translation of it.
  *   PAGE-5  A slot of a paging file is owned by one page: its PTE, its OriginalPte, or the write
  *           that is going there.
  *   PAGE-6  A page being read is found by all who want it: one read, however many wait (collided
@@ -45,10 +46,11 @@
 
 /* ---- page frames of pageable pages ----------------------------------------------------------- */
 
-#define MI_PAGE_MODIFIED 0x1 /* its contents are nowhere else */
-#define MI_PAGE_READING  0x2 /* from disk; Flink is the MI_READ */
-#define MI_PAGE_WRITING  0x4 /* to disk */
-#define MI_PAGE_DELETED  0x8 /* PAGE-4 */
+#define MI_PAGE_MODIFIED 0x1  /* its contents are nowhere else */
+#define MI_PAGE_READING  0x2  /* from disk; Flink is the MI_READ */
+#define MI_PAGE_WRITING  0x4  /* to disk */
+#define MI_PAGE_DELETED  0x8  /* PAGE-4 */
+#define MI_PAGE_HELD     0x10 /* one reference is mm's: the trimmer's, a read's or the writer's */
 
 #define MI_PRIORITY_COLD   1 /* of POOL_COLD_ALLOCATION */
 #define MI_PRIORITY_AHEAD  2 /* read with a neighbour, not asked for yet */
@@ -213,10 +215,12 @@ VOID MiWakePageWaiters(VOID);
 VOID MiInitializeWriter(VOID);
 /* A thread's routine, for boot/init.c: writes modified pages when there are many of them. */
 VOID NTAPI MiModifiedPageWriter(PVOID Context);
+/* Whether pages are on their way to a disk. */
+BOOLEAN MiIsWriting(VOID);
 /* Has it look at the lists. Any IRQL <= DISPATCH_LEVEL. */
 VOID MiCallModifiedWriter(VOID);
-/* Has all modified pages written that there are. <= DISPATCH_LEVEL. */
-VOID MiAskForWrites(VOID);
+/* Has all modified pages written that there are; the number of this wish. <= DISPATCH_LEVEL. */
+LONG MiAskForWrites(VOID);
 /* The same, and waits for it. PASSIVE_LEVEL. */
 VOID MiFlushModifiedPages(VOID);
 /* Slots have come free: pages that had none may be written. */

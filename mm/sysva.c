@@ -196,14 +196,17 @@ static ULONG MiPageInRegion(PMI_REGION Region, PVOID Va)
 static BOOLEAN MiCreateRegionTables(PMI_REGION Region, PVOID Va, SIZE_T Pages)
 {
     ULONG Start = MiPageInRegion(Region, Va), End = Start + (ULONG)Pages;
-    if (End <= __atomic_load_n(&Region->Tabled, __ATOMIC_RELAXED)) {
+    ULONG Tabled = __atomic_load_n(&Region->Tabled, __ATOMIC_RELAXED);
+    if (End <= Tabled) {
         return TRUE;
     }
-    if (!MiCreatePageTables(Va, Pages)) {
+    /* From Tabled on: who has what lies between may not have come to make its tables yet. */
+    Start = Start < Tabled ? Start : Tabled;
+    if (!MiCreatePageTables((PVOID)(Region->Base + (ULONG64)Start * PAGE_SIZE), End - Start)) {
         return FALSE;
     }
     ULONG64 State = MiAcquireLock(&Region->Lock);
-    if (Start <= Region->Tabled && End > Region->Tabled) {
+    if (End > Region->Tabled) {
         Region->Tabled = End;
     }
     MiReleaseLock(&Region->Lock, State);

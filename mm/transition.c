@@ -117,6 +117,7 @@ PFN_NUMBER MiTrimPte(PMMPTE Pte)
         if (Old.Hard.Dirty || (Entry->Flags & MI_PAGE_MODIFIED)) {
             Stale = MiNoteDirty(Entry);
         }
+        Entry->Flags |= MI_PAGE_HELD;
         Entry->u2.ShareCount = 0;
         Entry->PageLocation = TransitionPage;
     } else {
@@ -147,6 +148,7 @@ static MMPTE MiListPage(PMI_NODE Node, PFN_NUMBER Pfn)
 VOID MiReleasePageLocked(PMI_NODE Node, PFN_NUMBER Pfn, ULONG64 State)
 {
     MMPTE Stale = {.Long = 0};
+    MiPfnEntry(Pfn)->Flags &= (UCHAR)~MI_PAGE_HELD;
     if (--MiPfnEntry(Pfn)->ReferenceCount == 0) {
         Stale = MiListPage(Node, Pfn);
     }
@@ -162,8 +164,11 @@ VOID MiReleasePage(PFN_NUMBER Pfn)
 
 /* ---- freed by its owner ---------------------------------------------------------------------- */
 
-/* FALSE when the PTE is another one by now. */
-static BOOLEAN MiDeleteTransition(PMMPTE Pte, MMPTE Old)
+/*
+ * FALSE when the PTE is another one by now. A page that the trimmer has may still be known to
+ * processors (*Mapped), which must forget it before its address is another's.
+ */
+static BOOLEAN MiDeleteTransition(PMMPTE Pte, MMPTE Old, PBOOLEAN Mapped)
 {
     PFN_NUMBER Pfn = Old.Trans.PageFrameNumber;
     PMMPFN Entry = MiPfnEntry(Pfn);
@@ -176,6 +181,7 @@ static BOOLEAN MiDeleteTransition(PMMPTE Pte, MMPTE Old)
         if (Entry->PageLocation == TransitionPage) { /* PAGE-4 */
             Entry->Flags |= MI_PAGE_DELETED;
             Entry->PteAddress = NULL;
+            *Mapped = TRUE;
         } else {
             Stale = Entry->OriginalPte;
             MiUnlinkPage(Node, Pfn);
@@ -187,14 +193,14 @@ static BOOLEAN MiDeleteTransition(PMMPTE Pte, MMPTE Old)
     return Same;
 }
 
-/* TRUE when the PTE keeps the number of a page until processors have forgotten that. */
-static BOOLEAN MiDeletePte(PMMPTE Pte)
+/* A PTE that was valid keeps the number of its page until processors have forgotten that. */
+static VOID MiDeletePte(PMMPTE Pte, PBOOLEAN Mapped)
 {
     for (;;) {
         MMPTE Old = MiReadPte(Pte), New = {.Long = 0};
         if (MiIsTransition(Old)) {
-            if (MiDeleteTransition(Pte, Old)) {
-                return FALSE;
+            if (MiDeleteTransition(Pte, Old, Mapped)) {
+                return;
             }
             continue;
         }
@@ -204,12 +210,13 @@ static BOOLEAN MiDeletePte(PMMPTE Pte)
         if (__atomic_compare_exchange_n(&Pte->Long, &Old.Long, New.Long, FALSE, __ATOMIC_ACQ_REL,
                                         __ATOMIC_ACQUIRE)) {
             MiReturnSlot(Old);
-            return Old.Hard.Valid;
+            *Mapped |= Old.Hard.Valid;
+            return;
         }
     }
 }
 
-/* PAGE-4 for a page that was mapped: it may be on its way to the disk all the same. */
+/* PAGE-4 for a page that was mapped: mm may have a reference all the same, but nobody else. */
 static VOID MiFreeUnmappedPage(PFN_NUMBER Pfn)
 {
     PMMPFN Entry = MiPfnEntry(Pfn);
@@ -217,7 +224,7 @@ static VOID MiFreeUnmappedPage(PFN_NUMBER Pfn)
     MMPTE Stale = {.Long = 0};
     ULONG64 State = MiAcquireLock(&Node->Lock);
     Entry->u2.ShareCount = 0;
-    if (Entry->Flags & MI_PAGE_WRITING) {
+    if ((Entry->Flags & MI_PAGE_HELD) && Entry->ReferenceCount == 2) {
         Entry->Flags |= MI_PAGE_DELETED;
         Entry->PteAddress = NULL;
         Entry->PageLocation = TransitionPage;
@@ -235,7 +242,7 @@ VOID MiDeletePageablePages(PVOID Va, SIZE_T Pages)
     PMMPTE Pte = MiGetPteAddress(Va);
     BOOLEAN Mapped = FALSE;
     for (SIZE_T i = 0; i < Pages; i++) {
-        Mapped |= MiDeletePte(&Pte[i]);
+        MiDeletePte(&Pte[i], &Mapped);
     }
     if (!Mapped) {
         return;

@@ -275,3 +275,46 @@ TEST(PagingGuarded, "mm/paging/who-guards-a-touch-gets-an-in-page-error", "FAULT
     }
     DiskClose(&Disk);
 }
+
+/* ---- memory freed while it is trimmed ------------------------------------------------------- */
+
+TEST(PagingTrimFreed, "mm/paging/an-address-is-given-out-again-when-all-forgot-its-page", "PAGE-4")
+{
+    MM_COUNTS Before = TestMmCounts();
+    PULONG64 Va = FillPages(1);
+    REQUIRE(Va != NULL);
+    PFN_NUMBER Pfn = MiTrimPte(MiGetPteAddress(Va)); /* this processor still knows it */
+    CHECK_NE(Pfn, MI_NO_PAGE);
+    MiFreePoolPages(Va);
+    PULONG64 Again = MiAllocatePoolPages(PagedPool, 1);
+    if (CHECK_EQ(Again, Va)) {
+        CHECK_EQ(Again[5], 0);
+        Again[5] = 0x5A5A;
+        MiFlushTlb(Va, 1); /* as the trimmer does now */
+        MiReleasePage(Pfn);
+        CHECK_EQ(Again[5], 0x5A5A);
+        MiFreePoolPages(Again);
+    }
+    TestMmUnchanged(&Before);
+}
+
+TEST(PagingTrimTouched, "mm/paging/memory-touched-and-freed-while-it-is-trimmed-is-free", "PAGE-4")
+{
+    MM_COUNTS Before = TestMmCounts();
+    PULONG64 Va = FillPages(1);
+    REQUIRE(Va != NULL);
+    PFN_NUMBER Pfn = MiTrimPte(MiGetPteAddress(Va));
+    MiFlushTlb(Va, 1);
+    CHECK(IsFilled(Va, 1)); /* mapped again; the trimmer still has its reference */
+    MiFreePoolPages(Va);
+    MiReleasePage(Pfn);
+    TestMmUnchanged(&Before);
+}
+
+TEST(PagingDying, "mm/paging/a-page-number-on-its-way-out-is-no-slot", "PAGE-5")
+{
+    MMPTE Pte = MiMakeDyingPte(0x123456);
+    CHECK(!MiIsInPagingFile(Pte) && !MiIsTransition(Pte));
+    CHECK_EQ(Pte.Hard.PageFrameNumber, 0x123456);
+    CHECK_EQ(Pte.Soft.Protection, 0);
+}
