@@ -3,6 +3,8 @@
  */
 #include "tests/ke/threads.h"
 
+#define SAME 8 /* the priority of the tests' thread */
+
 static KEVENT Never;
 
 static VOID WaitAt(KIRQL Irql, PLARGE_INTEGER Timeout)
@@ -55,6 +57,12 @@ CRASH_TEST(CrashWaitStack, "wait/user-mode-on-a-stack-object", "0xC4 0x123 $even
     KeWaitForSingleObject(&Event, Executive, UserMode, FALSE, &Soon);
 }
 
+/* The thread that would be switched to: it is ready, and none has a higher priority. */
+static VOID NTAPI DoNothing(PVOID Context)
+{
+    UNREFERENCED_PARAMETER(Context);
+}
+
 static VOID NTAPI WaitingDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
 {
     UNREFERENCED_PARAMETER(Dpc);
@@ -70,7 +78,7 @@ CRASH_TEST(CrashWaitInDpc, "wait/inside-a-dpc", "0xB8 $old $new $stack 0x0", "DI
     PKTHREAD Me = KeGetCurrentThread();
     TestAnnounce("old", (ULONG64)Me);
     TestAnnounce("stack", (ULONG64)Me->StackBase);
-    TestAnnounce("new", (ULONG64)KeGetCurrentPrcb()->IdleThread);
+    TestAnnounce("new", (ULONG64)TestStartThread(DoNothing, NULL, SAME));
     KeInitializeEvent(&Never, NotificationEvent, FALSE);
     KeInitializeDpc(&Dpc, WaitingDpc, NULL);
     KeInsertQueueDpc(&Dpc, NULL, NULL);
@@ -84,7 +92,7 @@ CRASH_TEST(CrashWaitInDpcFree, "wait/inside-a-dpc-in-free-mode", "0xB8 $old $new
     KiSetCheckedMode(FALSE);
     TestAnnounce("old", (ULONG64)Me);
     TestAnnounce("stack", (ULONG64)Me->StackBase);
-    TestAnnounce("new", (ULONG64)KeGetCurrentPrcb()->IdleThread);
+    TestAnnounce("new", (ULONG64)TestStartThread(DoNothing, NULL, SAME));
     KeInitializeEvent(&Never, NotificationEvent, FALSE);
     KeInitializeDpc(&Dpc, WaitingDpc, NULL);
     KeInsertQueueDpc(&Dpc, NULL, NULL);

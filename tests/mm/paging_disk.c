@@ -162,23 +162,32 @@ MMLISTS StateOf(PVOID Va)
     return (MMLISTS)MiPfnEntry(Pte.Hard.PageFrameNumber)->PageLocation;
 }
 
-/* Standby pages are taken by whoever asks for all memory there is. */
-static VOID TakeStandbyPages(VOID)
+/* A standby page becomes another's, as it does when memory is wanted (PFN-7). */
+static VOID Repurpose(PMMPTE Pte)
 {
-    PFN_NUMBER Chain = MI_NO_PAGE;
-    while (MiPagesOnList(StandbyPageList) != 0) {
-        PFN_NUMBER Pfn = MiAllocatePageForFault(MiPageAny);
-        if (Pfn == MI_NO_PAGE) {
-            break;
-        }
-        TestChainPage(&Chain, Pfn);
+    MMPTE Value = MiReadPte(Pte);
+    if (!MiIsTransition(Value)) {
+        return;
     }
-    TestFreeChain(Chain);
+    PFN_NUMBER Pfn = Value.Trans.PageFrameNumber;
+    PMI_NODE Node = MiNodeOf(Pfn);
+    ULONG64 State = MiAcquireLock(&Node->Lock);
+    BOOLEAN Standby =
+        MiReadPte(Pte).Long == Value.Long && MiPfnEntry(Pfn)->PageLocation == StandbyPageList;
+    if (Standby) {
+        MiTakePage(Node, Pfn);
+    }
+    MiReleaseNode(Node, State);
+    if (Standby) {
+        MiFreePage(Pfn);
+    }
 }
 
 VOID PageOut(PVOID Va, SIZE_T Pages)
 {
     MiTrimPages(Va, Pages);
     MiFlushModifiedPages();
-    TakeStandbyPages();
+    for (SIZE_T i = 0; i < Pages; i++) {
+        Repurpose(MiGetPteAddress((PCHAR)Va + i * PAGE_SIZE));
+    }
 }

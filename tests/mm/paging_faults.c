@@ -135,7 +135,7 @@ TEST(PagingZeroThread, "mm/paging/the-zero-page-thread-clears-free-pages", "ZERO
     PFN_NUMBER Zeroed = MiPagesOnList(ZeroedPageList);
     MiHoldZeroing(FALSE);
     MiCallZeroing();
-    for (ULONG i = 0; i < 1000 && MiPagesOnList(ZeroedPageList) <= MiPagesOnList(FreePageList);
+    for (ULONG i = 0; i < 1000 && MiPagesOnList(ZeroedPageList) + 1 < MiPagesOnList(FreePageList);
          i++) {
         LARGE_INTEGER Moment = {.QuadPart = -10000};
         KeDelayExecutionThread(KernelMode, FALSE, &Moment);
