@@ -15,9 +15,21 @@ static VOID TestSystemRoutine(PKSTART_ROUTINE StartRoutine, PVOID StartContext)
     KiTerminateThread();
 }
 
+/* While pages are on their way to a slow disk there may be none for a moment. */
+static PCHAR TestTakeStack(VOID)
+{
+    LARGE_INTEGER Moment = {.QuadPart = -100000}; /* 10 ms */
+    PCHAR StackBase = MiAllocateKernelStack();
+    for (ULONG i = 0; StackBase == NULL && i < 1000 && KeGetCurrentIrql() < DISPATCH_LEVEL; i++) {
+        KeDelayExecutionThread(KernelMode, FALSE, &Moment);
+        StackBase = MiAllocateKernelStack();
+    }
+    return StackBase;
+}
+
 PKTHREAD TestCreateThread(PKSTART_ROUTINE Routine, PVOID Context, KPRIORITY Priority)
 {
-    PCHAR StackBase = MiAllocateKernelStack();
+    PCHAR StackBase = TestTakeStack();
     for (ULONG i = 0; StackBase != NULL && i < MAX_THREADS; i++) {
         if (!TestThreadInUse[i]) {
             TestThreadInUse[i] = TRUE;
